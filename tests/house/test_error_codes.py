@@ -271,6 +271,72 @@ def test_tests_look_at_what_an_exception_says(repository: Path) -> None:
     assert found == set()
 
 
+#: Functions of tests that look at the words of our errors alone, many cases at once: this list only
+#: gets shorter.
+BY_WORDS = {
+    "tests/deployment/test_studies.py::refused",
+    "tests/intake/test_register.py::refusals_of_tables",
+    "tests/intake/test_register_disk.py::test_a_full_disk_ends_the_registration_and_it_goes_on_later",
+    "tests/models/regression/test_model_file.py::test_files_that_are_none_are_told",
+    "tests/models/regression/test_model_file.py::test_what_is_wrong_with_a_model_is_told",
+    "tests/models/regression/test_regress.py::test_commands_without_what_they_need_are_told",
+    "tests/models/regression/test_regress.py::test_what_cannot_be_fitted_is_told",
+    "tests/models/test_freeze_sites.py::test_a_hostile_file_is_refused",
+    "tests/pipeline/imaging/test_ct_doors.py::test_commands_and_notebooks_refuse_in_the_same_words",
+    "tests/pipeline/imaging/test_volumes.py::test_a_damaged_file_is_refused_without_its_path",
+    "tests/pipeline/running/workers/test_parallel.py::"
+    "test_the_first_failing_task_is_told_whoever_fails_first",
+    "tests/pipeline/study/test_config.py::problem",
+    "tests/pipeline/study/test_options.py::told",
+    "tests/pipeline/tables/test_counted_words.py::told",
+    "tests/pipeline/tables/test_counted_words.py::"
+    "test_judge_has_the_same_guard_and_its_remedies_work",
+    "tests/pipeline/tables/test_identifying.py::refused_cases",
+    "tests/pipeline/test_check_everything.py::check",
+    "tests/pipeline/test_validate.py::problem",
+    "tests/remedies/table_doors.py::refused",
+}
+READ_CODES = {"code", "codes_of", "has_code", "with_code"}
+
+
+def by_words(tree: ast.AST, kinds: set[str]) -> Iterator[str]:
+    """Yield the functions that ask for an error of ours, and nowhere for its code."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        nodes = list(ast.walk(function))
+        asked = {
+            name
+            for node in nodes
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "raises"
+            for argument in node.args[:1]
+            for name in names_in(argument)
+        }
+        read = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
+        if asked & kinds and not read & READ_CODES:
+            yield function.name
+
+
+def test_tests_ask_for_the_codes_of_our_errors(
+    repository: Path, trees: dict[str, ast.Module]
+) -> None:
+    """Else: `refusal("the-code", Kind)`, or a column of codes among the cases."""
+    kinds = own_errors(trees)
+    found = {
+        f"{path.relative_to(repository)}::{name}"
+        for path in sorted((repository / "tests").rglob("*.py"))
+        for name in by_words(ast.parse(path.read_bytes()), kinds)
+    }
+    assert found == BY_WORDS
+
+
+def test_a_test_that_looks_at_words_alone_is_seen() -> None:
+    source = "def one():\n  with pytest.raises(StudyError) as told: f()\n  assert 'x' in {}"
+    assert list(by_words(ast.parse(source.format("str(told)")), {"StudyError"})) == ["one"]
+    assert list(by_words(ast.parse(source.format("told.value.code")), {"StudyError"})) == []
+    assert list(by_words(ast.parse(source.format("str(told)")), {"CaseError"})) == []
+
+
 @pytest.mark.parametrize(
     ("body", "lines"),
     [

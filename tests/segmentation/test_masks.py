@@ -243,7 +243,7 @@ def test_a_refusal_names_the_series_of_the_folder_whose_grid_matches(tmp_path):
     more = series(tmp_path / "ct", "thin", -40, 1.25, 3)
     mask = dicom_mask(tmp_path / "a.dcm", more)
     ct = prepare_ct_of(tmp_path / "ct", "thick")
-    with pytest.raises(GridMismatchError) as caught:
+    with refusal("mask-off-grid", GridMismatchError) as caught:
         place_mask(Case(mask, image=tmp_path / "ct"), ct, DEFAULTS)
     message = str(caught.value)
     assert "The mask does lie on the grid of series 3 (6 slices, 1.25 mm apart" in message
@@ -395,9 +395,15 @@ def test_what_is_no_fault_of_a_mask_ends_the_job(folder, tmp_path, monkeypatch, 
     assert "CANARY" not in str(caught.value)
 
 
-@pytest.mark.parametrize("raised", [MemoryError(), OSError(errno.EIO, "Input/output error")])
-def test_a_fault_of_the_machine_is_no_damage_of_a_dicom_file(raised):
-    with pytest.raises((MachineError, OSError)) as caught, careful():
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        ("memory-exhausted", MemoryError()),
+        ("machine-files-unreadable", OSError(errno.EIO, "Input/output error")),
+    ],
+)
+def test_a_fault_of_the_machine_is_no_damage_of_a_dicom_file(code, raised):
+    with refusal(code, (MachineError, OSError)) as caught, careful():
         raise raised
     assert not isinstance(caught.value, CaseError)
 

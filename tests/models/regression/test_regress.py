@@ -238,13 +238,18 @@ def test_what_cannot_be_fitted_is_told(tmp_path, options, rule):
 
 
 @pytest.mark.parametrize(
-    ("changes", "rule"),
+    ("code", "changes", "rule"),
     [
-        ({"noise": 1}, "A predictor must have two values at least"),
-        ({"grade": None}, "A predictor must have two values at least"),
-        ({"pain": "yes"}, "An outcome must have happened in some rows"),
-        ({"noise": [1.5, *[None] * 58, 2.5]}, "A predictor must have two values at least"),
+        ("predictor-constant", {"noise": 1}, "A predictor must have two values at least"),
+        ("predictor-constant", {"grade": None}, "A predictor must have two values at least"),
+        ("outcome-constant", {"pain": "yes"}, "An outcome must have happened in some rows"),
         (
+            "predictor-constant",
+            {"noise": [1.5, *[None] * 58, 2.5]},
+            "A predictor must have two values at least",
+        ),
+        (
+            "no-complete-row",
             {
                 "noise": [*range(30), *[None] * 30],
                 "age": [*[None] * 30, *range(50, 80)],
@@ -254,9 +259,9 @@ def test_what_cannot_be_fitted_is_told(tmp_path, options, rule):
     ],
     ids=["constant", "empty", "always", "few", "none"],
 )
-def test_what_a_table_must_not_hold_is_told(tmp_path, changes, rule):
+def test_what_a_table_must_not_hold_is_told(code, tmp_path, changes, rule):
     path = table_of(tmp_path, 60, **changes)
-    with pytest.raises(VertebromicsError) as error:
+    with refusal(code, VertebromicsError) as error:
         run(path, *NAMED, "--resamples", 100, "--out", tmp_path / "out")
     assert rule in str(error.value)
 
@@ -266,7 +271,7 @@ def test_a_slip_in_a_column_of_numbers_is_named_by_its_cell(tmp_path):
     slipped = rows["noise"].astype(str)
     slipped[7] = "1.2 mm"
     path = table_of(tmp_path, 60, noise=slipped)
-    with pytest.raises(VertebromicsError) as error:
+    with refusal("value-not-a-number", VertebromicsError) as error:
         run(path, *NAMED, "--out", tmp_path / "out")
     assert "A value of noise must be a number" in str(error.value)
     assert "row 9" in str(error.value)
@@ -275,7 +280,7 @@ def test_a_slip_in_a_column_of_numbers_is_named_by_its_cell(tmp_path):
 def test_predictors_that_say_the_same_are_named(tmp_path):
     rows, _ = simulated(60)
     path = table_of(tmp_path, 60, noise=rows["age"] * 2 + 1)
-    with pytest.raises(VertebromicsError) as error:
+    with refusal("predictor-redundant", VertebromicsError) as error:
         run(path, *NAMED, "--resamples", 100, "--out", tmp_path / "out")
     assert "Each predictor must say something that those before it do not" in str(error.value)
     assert "noise" in str(error.value)
@@ -284,7 +289,7 @@ def test_predictors_that_say_the_same_are_named(tmp_path):
 def test_maximum_likelihood_that_is_asked_for_refuses_separation(tmp_path):
     _, outcome = simulated(60)
     path = table_of(tmp_path, 60, sign=np.where(outcome == 1, "yes", "no"))
-    with pytest.raises(VertebromicsError) as error:
+    with refusal("outcome-separated", VertebromicsError) as error:
         run(path, *NAMED, "--method", "ml", "--out", tmp_path / "out")
     assert "Maximum likelihood needs outcomes that no predictor separates" in str(error.value)
 
@@ -294,7 +299,7 @@ def test_a_patient_is_on_one_side_of_the_split(tmp_path):
         tmp_path, 60, who=[f"P{at // 2}" for at in range(60)], part=["training", "validation"] * 30
     )
     given = ("--patient", "who", "--validation-rows", "part", "validation")
-    with pytest.raises(VertebromicsError) as error:
+    with refusal("validation-divides-patient", VertebromicsError) as error:
         run(path, *NAMED, *given, "--out", tmp_path / "out")
     assert "No patient may have rows in the fit and in the validation" in str(error.value)
 
@@ -303,7 +308,7 @@ def test_other_files_are_not_replaced(tmp_path):
     path = table_of(tmp_path, 60)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(VertebromicsError) as error:
+    with refusal("regression-folder-in-use", VertebromicsError) as error:
         run(path, *NAMED, "--resamples", 100, "--out", tmp_path / "out")
     assert "The folder of the results must be new, empty" in str(error.value)
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
@@ -356,6 +361,6 @@ def test_a_level_that_the_fit_never_saw_is_named(tmp_path):
     path = table_of(tmp_path, 60)
     (tmp_path / "new").mkdir()
     other = table_of(tmp_path / "new", 60, grade=["0-1", "5"] * 30)
-    with pytest.raises(VertebromicsError) as error:
+    with refusal("value-not-a-level", VertebromicsError) as error:
         run(path, *NAMED, "--validation", other, "--resamples", 100, "--out", tmp_path / "out")
     assert "A value of grade must be one of its levels 0-1|2|3-4" in str(error.value)

@@ -186,7 +186,7 @@ def test_named_candidates_go_alone_and_unknown_ones_are_refused(columns, config)
     steps = by_name(plan_steps(columns, [], [], typed(nothing(config, features=[LOG, "age"]))))
     assert steps["named-1"].columns == columns.without(LOG)
     assert steps["named-2"].removed == ("age",)
-    with pytest.raises(StudyError) as error:
+    with refusal("ablated-feature-unknown", StudyError) as error:
         plan_steps(columns, [], [], typed(nothing(config, features=["agee"])))
     assert str(error.value) == (
         "An ablation can only remove candidates of the models. Found: agee. In: config key "

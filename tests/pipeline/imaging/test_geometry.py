@@ -92,7 +92,7 @@ def grid(**changed) -> Geometry:
 def test_another_lattice_is_refused_with_both_geometries(other):
     assert map_grid(other, grid()) is None
     labels = np.ones((10, 10, 10), dtype=np.uint8)
-    with pytest.raises(CaseError) as caught:
+    with refusal("mask-off-grid", CaseError) as caught:
         place_on_grid(labels, other, grid(), where="mask.nrrd")
     assert str(other) in str(caught.value)
     assert str(grid()) in str(caught.value)
@@ -116,7 +116,7 @@ def test_another_lattice_is_refused_with_both_geometries(other):
     ],
 )
 def test_a_refusal_says_what_differs(other, words):
-    with pytest.raises(GridMismatchError) as caught:
+    with refusal("mask-off-grid", GridMismatchError) as caught:
         place_on_grid(np.ones((10, 10, 10), np.uint8), other, grid())
     assert words in caught.value.found
     assert "3D Slicer" in caught.value.remedy

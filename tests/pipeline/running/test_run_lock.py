@@ -32,7 +32,7 @@ def test_who_runs_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv(RUN, "run")
     with only_run(tmp_path) as lock:
         name_run(lock, 4711, 4700)
-        with pytest.raises(VertebromicsError) as refused, only_run(tmp_path):
+        with refusal("study-already-running", VertebromicsError) as refused, only_run(tmp_path):
             pass
     said = str(refused.value)
     assert f"(process 4711 on {socket.gethostname()} since 20" in said

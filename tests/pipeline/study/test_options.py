@@ -232,18 +232,36 @@ def test_a_number_stays_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "where"),
+    ("code", "options", "where"),
     [
-        ({3: 1}, "config key 3. "),
-        ({"split": {3: 1}}, "config key split.3. "),
-        ({"search": {"spaces": {"gbm": {"C": [1]}}}}, "config key search.spaces.gbm. "),
-        ({"evaluation": {"threshold_rule": {"recall": 0.9}}}, "config key evaluation.threshold_r"),
-        ({"outcome": {"name": "x", "formula": "x", "forumla": "y"}}, "config key outcome.forumla"),
-        ({"eligibility": [{"label": "a", "formla": "b"}]}, "config key eligibility.0.formla"),
+        ("option-unknown", {3: 1}, "config key 3. "),
+        ("option-unknown", {"split": {3: 1}}, "config key split.3. "),
+        (
+            "option-unknown",
+            {"search": {"spaces": {"gbm": {"C": [1]}}}},
+            "config key search.spaces.gbm. ",
+        ),
+        (
+            "option-value-invalid",
+            {"evaluation": {"threshold_rule": {"recall": 0.9}}},
+            "config key evaluation.threshold_r",
+        ),
+        (
+            "option-unknown",
+            {"outcome": {"name": "x", "formula": "x", "forumla": "y"}},
+            "config key outcome.forumla",
+        ),
+        (
+            "option-missing",
+            {"eligibility": [{"label": "a", "formla": "b"}]},
+            "config key eligibility.0.formla",
+        ),
     ],
 )
-def test_a_name_that_is_no_option_is_told_where_it_stands(options: dict, where: str) -> None:
-    with pytest.raises(StudyError) as refused:
+def test_a_name_that_is_no_option_is_told_where_it_stands(
+    code: str, options: dict, where: str
+) -> None:
+    with refusal(code, StudyError) as refused:
         resolve_config(READY | options)
     assert where in str(refused.value)
 

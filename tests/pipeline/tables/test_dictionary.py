@@ -60,24 +60,60 @@ def test_label_falls_back_to_the_column(dictionary):
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("code", "row", "words"),
     [
-        ("x,,continous,,,preoperative,predictor", ["row 2", "column type", "`continuous`"]),
-        ("x,,continuous,,,preop,predictor", ["column timing", "perhaps `preoperative`"]),
-        ("x,,continuous,,,preoperative,predicter", ["column role", "perhaps `predictor`"]),
-        ("x,,continuous,,,preoperative,", ["role", "must not be blank", "row 2"]),
-        ("x,,,,,preoperative,predictor", ["must have a type"]),
-        ("x,,continuous,,,,predictor", ["must say when it is known"]),
-        ("x,,categorical,,,preoperative,predictor", ["must list its levels", "no|yes"]),
-        ("x,,binary,,a|b|c,preoperative,predictor", ["two levels", "a|b|c"]),
-        ("x,,categorical,,a|a,preoperative,predictor", ["differ from one another"]),
-        ("x,,ordinal,,low|high,preoperative,predictor", ["numbers in their order", "low"]),
-        ("fold,,continuous,,,preoperative,predictor", ["be called", "fold"]),
-        ("a:b,,continuous,,,preoperative,predictor", ["must not hold ':' or"]),
+        (
+            "cell-not-allowed",
+            "x,,continous,,,preoperative,predictor",
+            ["row 2", "column type", "`continuous`"],
+        ),
+        (
+            "cell-not-allowed",
+            "x,,continuous,,,preop,predictor",
+            ["column timing", "perhaps `preoperative`"],
+        ),
+        (
+            "cell-not-allowed",
+            "x,,continuous,,,preoperative,predicter",
+            ["column role", "perhaps `predictor`"],
+        ),
+        ("cell-blank", "x,,continuous,,,preoperative,", ["role", "must not be blank", "row 2"]),
+        ("type-missing", "x,,,,,preoperative,predictor", ["must have a type"]),
+        ("timing-missing", "x,,continuous,,,,predictor", ["must say when it is known"]),
+        (
+            "levels-unlisted",
+            "x,,categorical,,,preoperative,predictor",
+            ["must list its levels", "no|yes"],
+        ),
+        (
+            "binary-levels-not-two",
+            "x,,binary,,a|b|c,preoperative,predictor",
+            ["two levels", "a|b|c"],
+        ),
+        (
+            "levels-repeated",
+            "x,,categorical,,a|a,preoperative,predictor",
+            ["differ from one another"],
+        ),
+        (
+            "ordinal-levels-not-numbers",
+            "x,,ordinal,,low|high,preoperative,predictor",
+            ["numbers in their order", "low"],
+        ),
+        (
+            "column-name-with-signs",
+            "fold,,continuous,,,preoperative,predictor",
+            ["be called", "fold"],
+        ),
+        (
+            "column-name-with-signs",
+            "a:b,,continuous,,,preoperative,predictor",
+            ["must not hold ':' or"],
+        ),
     ],
 )
-def test_wrong_row_is_told(tmp_path, row, words):
-    with pytest.raises(StudyError) as caught:
+def test_wrong_row_is_told(code, tmp_path, row, words):
+    with refusal(code, StudyError) as caught:
         read(tmp_path, row + "\n")
     assert not [word for word in words if word not in str(caught.value)], str(caught.value)
 
@@ -90,7 +126,7 @@ def test_column_described_twice_is_told(tmp_path):
 
 
 def test_misspelt_header_is_told(tmp_path):
-    with pytest.raises(StudyError) as caught:
+    with refusal("column-missing", StudyError) as caught:
         read(tmp_path, "x,,,,,,other\n", "colum,label,type,unit,level,timing,role\n")
     text = str(caught.value)
     assert "rename colum to column" in text
@@ -115,25 +151,40 @@ def test_clinical_table_is_typed_and_sorted(tmp_path, dictionary):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("code", "old", "new", "words"),
     [
-        ("70,1,F", "seventy,1,F", ["row 2", "column age", "Found: seventy"]),
-        ("70,1,F", '"1,250",1,F', ["write 1.250 or 1250"]),
-        ("70,1,F", "<70,1,F", ["limit of detection"]),
-        ("70,1,F", "inf,1,F", ["Found: inf"]),
-        ("70,1,F", "1e999,1,F", ["Found: 1e999"]),
-        ("70,1,F", "70,3,F", ["levels 0|1|2", "Found: 3", "row 2", "column grade"]),
-        ("70,1,F", "70,1,f", ["levels F|M", "perhaps `F` is meant"]),
-        ("0002,", "0001,", ["0001 in rows 2, 3", "unit: case"]),
-        ("0002,", "a b,", ["row 2", "patient_id", "letters, digits"]),
-        ("0002,", ",", ["must not be blank", "row 2"]),
-        ("patient_id", "patient", ["must have the column patient_id"]),
-        ("vas,note", "vas,remark", ["described in the data dictionary", "remark"]),
-        ("vas,note", "vas,notes", ["must be in the clinical table", "`notes`"]),
+        ("value-not-a-number", "70,1,F", "seventy,1,F", ["row 2", "column age", "Found: seventy"]),
+        ("value-not-a-number", "70,1,F", '"1,250",1,F', ["write 1.250 or 1250"]),
+        ("value-not-a-number", "70,1,F", "<70,1,F", ["limit of detection"]),
+        ("value-not-a-number", "70,1,F", "inf,1,F", ["Found: inf"]),
+        ("value-not-a-number", "70,1,F", "1e999,1,F", ["Found: 1e999"]),
+        (
+            "value-not-a-level",
+            "70,1,F",
+            "70,3,F",
+            ["levels 0|1|2", "Found: 3", "row 2", "column grade"],
+        ),
+        ("value-not-a-level", "70,1,F", "70,1,f", ["levels F|M", "perhaps `F` is meant"]),
+        ("clinical-row-repeated", "0002,", "0001,", ["0001 in rows 2, 3", "unit: case"]),
+        ("cell-not-allowed", "0002,", "a b,", ["row 2", "patient_id", "letters, digits"]),
+        ("cell-blank", "0002,", ",", ["must not be blank", "row 2"]),
+        ("clinical-key-missing", "patient_id", "patient", ["must have the column patient_id"]),
+        (
+            "clinical-column-undescribed",
+            "vas,note",
+            "vas,remark",
+            ["described in the data dictionary", "remark"],
+        ),
+        (
+            "clinical-column-undescribed",
+            "vas,note",
+            "vas,notes",
+            ["must be in the clinical table", "`notes`"],
+        ),
     ],
 )
-def test_wrong_value_is_told(tmp_path, dictionary, old, new, words):
-    with pytest.raises(StudyError) as caught:
+def test_wrong_value_is_told(code, tmp_path, dictionary, old, new, words):
+    with refusal(code, StudyError) as caught:
         clinical(tmp_path, dictionary, CLINICAL.replace(old, new))
     assert not [word for word in words if word not in str(caught.value)], str(caught.value)
 
@@ -146,7 +197,7 @@ def test_all_wrong_values_come_at_once(tmp_path, dictionary):
 
 def test_at_most_a_screenful_is_told(tmp_path, dictionary):
     rows = "".join(f"{number},x,,,,,\n" for number in range(30))
-    with pytest.raises(StudyError) as caught:
+    with refusal("value-not-a-number", StudyError) as caught:
         clinical(tmp_path, dictionary, CLINICAL.splitlines()[0] + "\n" + rows)
     assert "There are 30 problems" in str(caught.value)
     assert "... and 10 more" in str(caught.value)

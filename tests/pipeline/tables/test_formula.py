@@ -142,31 +142,31 @@ def test_anything_else_is_refused(text, code):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("code", "text", "words"),
     [
-        ("age = 50", "write =="),
-        ("sex == True", "such as == 'TRUE'"),
-        ("age == None", "a missing value is isnull(column)"),
-        ("dead.event == 1", "between backticks"),
-        ("age >= ", "condition over columns"),
-        ("1 > 0", "at least one column"),
-        ("ages > 50", "perhaps `age` is meant"),
-        ("age + 1", "must be a condition"),
-        ("age and bmi > 1", "Each side of `and`"),
-        ("not age", "What follows `not`"),
-        ("-sex == 1", "What follows a sign"),
-        ("sex + 1 > 1", "must be a number"),
-        ("sex >= 'F'", "Categories have no order"),
-        ("sex == age", "Numbers must be compared with numbers"),
-        ("age == 'x'", "Numbers must be compared with numbers"),
-        ("(age > 1) == (bmi > 1)", "must not be compared"),
-        ("isnull > 3 and age > 1", "followed by a column"),
-        ("(" * 500 + "age > 1" + ")" * 500, "condition over columns"),
-        ("age > 1 or " * 300 + "age > 1", "longer than"),
+        ("formula-not-a-condition", "age = 50", "write =="),
+        ("formula-compares-truth", "sex == True", "such as == 'TRUE'"),
+        ("formula-compares-truth", "age == None", "a missing value is isnull(column)"),
+        ("formula-syntax-refused", "dead.event == 1", "between backticks"),
+        ("formula-not-a-condition", "age >= ", "condition over columns"),
+        ("formula-without-column", "1 > 0", "at least one column"),
+        ("formula-column-unknown", "ages > 50", "perhaps `age` is meant"),
+        ("formula-part-of-another-kind", "age + 1", "must be a condition"),
+        ("formula-part-of-another-kind", "age and bmi > 1", "Each side of `and`"),
+        ("formula-part-of-another-kind", "not age", "What follows `not`"),
+        ("formula-part-of-another-kind", "-sex == 1", "What follows a sign"),
+        ("formula-part-of-another-kind", "sex + 1 > 1", "must be a number"),
+        ("formula-category-ordered", "sex >= 'F'", "Categories have no order"),
+        ("formula-kinds-differ", "sex == age", "Numbers must be compared with numbers"),
+        ("formula-kinds-differ", "age == 'x'", "Numbers must be compared with numbers"),
+        ("formula-condition-compared", "(age > 1) == (bmi > 1)", "must not be compared"),
+        ("formula-isnull-misused", "isnull > 3 and age > 1", "followed by a column"),
+        ("formula-not-a-condition", "(" * 500 + "age > 1" + ")" * 500, "condition over columns"),
+        ("formula-too-long", "age > 1 or " * 300 + "age > 1", "longer than"),
     ],
 )
-def test_mistakes_are_explained(text, words):
-    with pytest.raises(StudyError) as caught:
+def test_mistakes_are_explained(code, text, words):
+    with refusal(code, StudyError) as caught:
         Formula(text, "config key outcome.formula").evaluate(TABLE)
     assert words in str(caught.value)
     assert "config key outcome.formula" in str(caught.value)

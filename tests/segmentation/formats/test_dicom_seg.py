@@ -456,7 +456,7 @@ def test_pixels_of_another_size_are_refused_with_both_geometries(tmp_path, slice
         shared.PixelMeasuresSequence[0].PixelSpacing = [0.75, 0.6]
 
     changed(path, widen)
-    with pytest.raises(GridMismatchError) as caught:
+    with refusal("mask-off-grid", GridMismatchError) as caught:
         mask_of(path, "L1", ct)
     assert "0.6 v 0.5 mm" in caught.value.found
     assert "Mask: size 35 x 33 x " in caught.value.found
@@ -472,12 +472,21 @@ def test_an_empty_segment_is_no_choice(tmp_path, slices):
     assert held.is_empty(held.segments[1])
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.02, 0.3, 0.6, 0.9])
-def test_a_file_cut_short_is_refused_without_its_path(tmp_path, slices, ct, kept):
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("mask-of-unknown-kind", 0.0),
+        ("mask-of-unknown-kind", 0.02),
+        ("dicom-mask-unreadable", 0.3),
+        ("dicom-mask-unreadable", 0.6),
+        ("seg-cut-short", 0.9),
+    ],
+)
+def test_a_file_cut_short_is_refused_without_its_path(code, tmp_path, slices, ct, kept):
     path = written(tmp_path / "a.dcm", slices, both())
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(CaseError) as caught:
+    with refusal(code, CaseError) as caught:
         mask_of(path, "L1", ct)
     assert str(tmp_path) not in str(caught.value)
 

@@ -273,7 +273,7 @@ def test_rounded_planes_are_taken_and_contours_between_slices_are_refused(tmp_pa
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2 + off, 3 - off)})
     np.testing.assert_array_equal(mask_of(path, CT), expected_on(2, 3))
     path = structure_set(tmp_path / "b.dcm", {"L1": drawn_on(2, 3.5, 4)})
-    with pytest.raises(GridMismatchError) as caught:
+    with refusal("contours-off-planes", GridMismatchError) as caught:
         mask_of(path, CT)
     found = caught.value.found
     assert found.startswith("1 of 3 contours between slices, off by 1.5 mm, where 0.1 of 3 mm are")

@@ -224,7 +224,7 @@ def test_structures_of_one_name_need_names_of_their_own():
         pick_segment(SimpleNamespace(segments=twice), "L1")
     assert "give each structure a name of its own" in refused.value.remedy
     numbered = SimpleNamespace(segments=[Segment("L1", 1), Segment("L1", 2)])
-    with pytest.raises(CaseError) as refused:
+    with refusal("structure-ambiguous", CaseError) as refused:
         pick_segment(numbered, "L1")
     assert "write the segment's number" in refused.value.remedy
     numbered.check = lambda one: None

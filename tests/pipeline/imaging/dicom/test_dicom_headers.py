@@ -200,7 +200,7 @@ def test_a_damaged_file_is_named_by_its_place(tmp_path, name, shown):
     for old, new in zip(files, ("A", name, "z"), strict=True):
         old.rename(tmp_path / new)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:300])
-    with pytest.raises(CaseError) as caught:
+    with refusal("dicom-unreadable", CaseError) as caught:
         read_headers([tmp_path / part for part in ("A", name, "z")])
     assert shown.replace("damaged values (X), ", "") in str(caught.value)
     assert CANARY not in str(caught.value)

@@ -78,6 +78,7 @@ def results_of(tables: dict[str, pd.DataFrame], info: dict = INFO) -> object:
     class Some(SimpleNamespace):
         def __getitem__(self, option: str) -> object:
             return {
+                "unit": "patient",
                 "ablation.where": info["where"],
                 "mode": "rigorous",
                 "split": {"design": "holdout", "declared": None},

@@ -143,12 +143,13 @@ proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/p
 proof-simulation: $(STAMP) ## measure on simulated cohorts what the chain finds and how well it knows
 	$(BIN)/python -m proofs.simulation --workers $(CORES)
 
-lint: $(TOOLS) $(TABLES) ## ruff, snakefmt, import contract, types, snakemake --lint, the docs' links
+lint: $(TOOLS) $(TABLES) ## ruff, snakefmt, import contract, types, calls, snakemake --lint, the docs' links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python .ci/calls.py
 	$(BIN)/snakemake --lint --configfile config/demo-tables.yaml
 	$(BIN)/python -m mkdocs build --quiet --strict
 

@@ -64,7 +64,8 @@ class TestErrors:
 
         error = CaseError("A is B", found=0, where="S001", code="a-is-b")
         with pytest.raises(TypeError, match="positional"):
-            CaseError("A is B", 0)  # details are named, so that their order cannot be confused
+            # Details are named, so that their order cannot be confused.
+            CaseError("A is B", 0)  # type: ignore[call-arg]
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)
         assert copy.code == "a-is-b"

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.judge import BOUNDED_BY
+from models.judging.judgement import BOUNDED_BY
 from pipeline.core.errors import StudyError
 from pipeline.study.config import resolve_config
 from pipeline.study.option_numbers import bounded_number, checked_number, config_number

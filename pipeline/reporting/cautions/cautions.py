@@ -213,9 +213,10 @@ def _few_events_to_fit(results: Results) -> Caution | None:
     fewer, candidates = size["events"], size["counts"][0]["parameters"]
     if not candidates or fewer / candidates >= MIN_EVENTS_PER_PREDICTOR:
         return None
-    of = "of training" if holds_out(results["split"]["design"]) else "of the study"
+    who = "training patient" if holds_out(results["split"]["design"]) else "patient"
+    have = "has" if fewer == 1 else "have"
     text = (
-        f"{plural(fewer, 'patient')} {of} have the rarer outcome, for "
+        f"{plural(fewer, who)} {have} the rarer outcome, for "
         f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
         f"parameter (at least {MIN_EVENTS_PER_PREDICTOR} are commonly advised). Which predictors "
         "are selected, and their weights, would change with another sample."

@@ -315,7 +315,7 @@ def test_no_figure_is_singled_out_where_no_primary_analysis_was_declared(page):
     [
         (
             {"model": "rf", "part": "test", "metric": "brier"},
-            "the Brier score of Random forest on the held-out patients. It is",
+            "the Brier score of Random forest on the held-out cases. It is",
         ),
         (
             {"model": "lr", "part": "nested", "metric": "auroc"},
@@ -324,8 +324,7 @@ def test_no_figure_is_singled_out_where_no_primary_analysis_was_declared(page):
         ),
         (
             {"model": "winner", "part": "test", "metric": "auroc"},
-            ", chosen by cross-validation of the training patients, on the held-out patients. It "
-            "is",
+            ", chosen by cross-validation of the training patients, on the held-out cases. It is",
         ),
     ],
 )
@@ -353,7 +352,7 @@ def test_the_sample_size_stands_beside_what_was_needed(page, table_study):
 
 
 def test_thresholds_and_decision_curves_say_what_they_rest_on(page, table_study):
-    assert "on out-of-fold predictions of" in page.text
+    assert "out-of-fold predictions of training patients with" in page.text
     thresholds = pd.read_csv(table_study / "report" / "tables" / "thresholds.csv")
     info = json.loads((table_study / "models" / "lr" / "model.json").read_text(encoding="utf-8"))
     chosen = thresholds.set_index("Model").loc["Logistic regression"]
@@ -790,7 +789,7 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
     folds = pd.read_parquet(copied / "nested" / "lr.parquet")["auroc"]
-    title = "Higher AUROC on the held-out patients than in cross-validation"
+    title = "Higher AUROC on the held-out cases than in cross-validation"
     for value, low, told in (
         (nested, nested - 0.2, False),
         ((nested + folds.max()) / 2, nested - 0.01, False),
@@ -805,7 +804,7 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     table.loc[row, ["value", "low", "high"]] = [0.99, nested + 0.01, 1.0]
     write_table(table, path)
     text = find(copied)[title].text
-    assert f"Logistic regression 0.990 on the held-out patients against {nested:.3f}" in text
+    assert f"Logistic regression 0.990 against {nested:.3f}" in text
 
 
 def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
@@ -813,7 +812,7 @@ def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
     table = pd.read_parquet(path)
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
-    title = "Lower AUROC on the held-out patients than in cross-validation"
+    title = "Lower AUROC on the held-out cases than in cross-validation"
     for high, told in ((nested + 0.001, False), (nested - 0.001, True), (np.nan, False)):
         table.loc[row, ["value", "low", "high"]] = [0.3, 0.2, high]
         write_table(table, path)
@@ -968,7 +967,8 @@ def test_overlap_and_deviation_of_features_are_related(copied_images):
 def test_readers_without_a_common_case(copied_images):
     path = copied_images / "tables" / "agreement.parquet"
     write_table(pd.read_parquet(path).head(0), path)
-    (folded,) = agreement_section(read_results(copied_images / "study")).blocks
+    sides, folded = agreement_section(read_results(copied_images / "study")).blocks
+    assert "R right, L left" in sides.text
     assert folded.summary == "12 cases"
     for batch in ("b0", "b1"):
         shutil.rmtree(copied_images / "batches" / batch / "pictures")

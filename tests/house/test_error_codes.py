@@ -275,7 +275,7 @@ def test_tests_look_at_what_an_exception_says(repository: Path) -> None:
 #: gets shorter.
 BY_WORDS = {
     "tests/deployment/test_studies.py::refused",
-    "tests/intake/test_register.py::refusals_of_tables",
+    "tests/intake/test_register_identity.py::refusals_of_tables",
     "tests/intake/test_register_disk.py::test_a_full_disk_ends_the_registration_and_it_goes_on_later",
     "tests/models/regression/test_model_file.py::test_files_that_are_none_are_told",
     "tests/models/regression/test_model_file.py::test_what_is_wrong_with_a_model_is_told",
@@ -291,7 +291,7 @@ BY_WORDS = {
     "tests/pipeline/tables/test_counted_words.py::told",
     "tests/pipeline/tables/test_counted_words.py::"
     "test_judge_has_the_same_guard_and_its_remedies_work",
-    "tests/pipeline/tables/test_identifying.py::refused_cases",
+    "tests/pipeline/tables/test_identifying_tables.py::refused_cases",
     "tests/pipeline/test_check_everything.py::check",
     "tests/pipeline/test_validate.py::problem",
     "tests/remedies/table_doors.py::refused",

@@ -1,10 +1,13 @@
-"""What tests of the search for identity share."""
+"""What tests of the intake share: a hospital, and a search for who was in it."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from intake.identity.byte_search import Search
+from tests.support.hospital import Hospital
 from tests.support.identities import IDENTITIES
 
 
@@ -12,3 +15,8 @@ from tests.support.identities import IDENTITIES
 def search() -> Search:
     """Return a search for the people of `tests.support.identities`."""
     return Search(IDENTITIES)
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Hospital:
+    return Hospital(tmp_path)

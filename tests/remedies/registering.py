@@ -19,10 +19,10 @@ from pipeline.core.errors import CaseError, StudyError
 from tests.intake import test_register_disk as disk
 from tests.intake import test_register_patients as patients
 from tests.intake import test_register_remedies as remedies
-from tests.intake.test_register import (
+from tests.intake.test_register_copies import (
     test_headers_that_are_kept_must_not_name_the_patient_where_results_repeat_them as kept_word,
 )
-from tests.intake.test_register import write_named_ct
+from tests.intake.test_register_copies import write_named_ct
 from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
 from tests.support.hospital import Hospital, write_small

@@ -13,7 +13,7 @@ import pandas as pd
 from intake import phi_scan
 from models.judge import judge, read_predictions
 from pipeline.tables.registered import MARKER
-from tests.intake.test_register import table_of
+from tests.intake.test_register_tables import table_of
 from tests.models.test_judge import drawn
 from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, says

@@ -154,15 +154,16 @@ def shown_panel(panel: Panel, letter: str, where: str) -> ShownPanel:
         mask_hash = file_hash(mask_path)
     inside = _inside(image.pixels.shape, panel.cut, f"{where}, key cut")
     pixels = shown(image, limits)[inside]
-    if panel.letters == "refused":
-        _check_letters(image, pixels, at)
+    content = file_hash(path)
+    if panel.letters != looked_at(content):
+        _check_letters(image, pixels, panel, content, at)
     if mask is not None:
         mask = mask[inside]
         _check_outline(bool(mask.any()), "a mask without a voxel in it", f"{where}, key mask")
     polygon = _moved(panel, inside, image.pixels.shape, f"{where}, key polygon")
     return ShownPanel(
         *(letter, panel.caption, pixels, mask, polygon, image.spacing, limits),
-        *(image.kind, image.modality, file_hash(path), mask_hash),
+        *(image.kind, image.modality, content, mask_hash),
     )
 
 
@@ -289,7 +290,20 @@ def _keyword(tag: str) -> str:
     return known or ("a private attribute" if found else tag)
 
 
-def _check_letters(image: SingleImage, pixels: np.ndarray, where: str) -> None:
+def looked_at(content: str) -> str:
+    """Return what the option `letters` says of a picture that a person has looked at.
+
+    Parameters
+    ----------
+    content : str
+        SHA-256 of its file: another picture under the same name was not looked at.
+    """
+    return f"looked_at-{content[:8]}"
+
+
+def _check_letters(
+    image: SingleImage, pixels: np.ndarray, panel: Panel, content: str, where: str
+) -> None:
     header = image.header
     stated = str(header.get("BurnedInAnnotation", "")).strip().upper() if header else ""
     captured = image.plane is not None and "SECONDARY" in image.plane.image_type
@@ -299,11 +313,14 @@ def _check_letters(image: SingleImage, pixels: np.ndarray, where: str) -> None:
     found = f"lines of what looks like letters: {lines}"
     if stated == "YES" or captured:
         found = "a header that says so" if stated == "YES" else "a picture that a viewer captured"
+    if panel.letters != "refused":
+        found += f"; {panel.letters} is of another content of the file"
     raise StudyError(
         "An example image must have no letters in its pixels: they may name the patient",
         found=found,
         where=where,
-        remedy="cut them off by `cut: [left, top, right, bottom]`, or write `letters: looked_at` "
-        "once a person has looked and they say nothing of the patient",
+        remedy="cut them off by `cut: [left, top, right, bottom]`, or write "
+        f"`letters: {looked_at(content)}` once a person has looked and they say nothing of the "
+        "patient",
         code="example-letters-burned-in",
     )

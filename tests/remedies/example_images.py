@@ -57,7 +57,7 @@ SAYS = {
     "example-name-identifies": "rename file and folder",
     "example-text-identifies": "save the picture without comments",
     "example-header-identifies": "the copy that `vertebromics intake` made",
-    "example-letters-burned-in": "cut them off by `cut.*`letters: looked_at`",
+    "example-letters-burned-in": "cut them off by `cut.*`letters: looked_at-",
 }
 
 

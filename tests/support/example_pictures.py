@@ -10,6 +10,8 @@ import SimpleITK as sitk
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from pipeline.checks.example_images import looked_at
+from pipeline.core.files import file_hash
 from tests.support.dicom_files import CANARY, write_slice
 
 SHAPE = (120, 90)
@@ -198,5 +200,7 @@ REFUSED = {
 def figure_with(folder: Path, **panel: object) -> dict:
     """Return the option of a figure of one panel; names of files are those in `folder`."""
     given: dict = {"image": "before.png", "caption": "L1 before surgery"} | panel
+    if given.get("letters") == "looked_at":
+        given["letters"] = looked_at(file_hash(folder / given["image"]))
     paths = {name: str(folder / given[name]) for name in ("image", "mask") if name in given}
     return {"title": "A vertebra", "panels": [given | paths]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pipeline.core.sections import Rule, option, sections
 
@@ -65,10 +65,14 @@ class Panel:
         unit="pixels",
         remedy="such as `cut: [0, 40, 0, 0]`",
     )
-    letters: Literal["refused", "looked_at"] = option(
+    letters: str = option(
         "refused",
         "what holds where lines of letters seem to be in the pixels",
-        "refused | looked_at: a person has looked, and they say nothing of the patient",
+        "refused, or looked_at with the first eight digits of the file's SHA-256: a person has "
+        "looked at this very picture, and its letters say nothing of the patient",
+        pattern="^(refused|looked_at-[0-9a-f]{8})$",
+        remedy="leave it out: where letters are found, the error says what to write, such as "
+        "looked_at-1f0e5a93",
     )
 
 

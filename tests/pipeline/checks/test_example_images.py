@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 
 from pipeline.checks.example_images import ShownPanel, check_figures, shown_figures
@@ -20,9 +21,10 @@ from tests.support.example_pictures import (
     SQUARE,
     body,
     figure_with,
+    with_letters,
     write_pictures,
 )
-from tests.support.refusals import codes_of
+from tests.support.refusals import codes_of, refusal
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +179,19 @@ def test_a_pseudonym_in_a_header_is_let_pass(pictures: Path) -> None:
     one.PatientID = one.PatientName = "P001"
     one.save_as(pictures / "pseudonym.dcm")
     assert shown(pictures, image="pseudonym.dcm").kind == "DICOM"
+
+
+def test_letters_were_looked_at_in_one_picture_and_in_no_other(pictures: Path) -> None:
+    figure = figure_with(pictures, image="letters.png", letters="looked_at")
+    told = figure["panels"][0]["letters"]
+    assert not checked([figure])
+    grey, _ = body(5)
+    path = pictures / "letters.png"
+    before = path.read_bytes()
+    Image.fromarray(with_letters(grey, "Dr. Synthetica, room 12")).save(path)
+    with refusal("example-letters-burned-in", StudyError) as caught:
+        checked([figure]).raise_if_any()
+    assert f"{told} is of another content of the file" in str(caught.value)
+    assert str(caught.value).count(told) == 1
+    path.write_bytes(before)
+    assert not checked([figure])

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from intake.clinical.confirming import pairs_word
+from intake.clinical.confirming import kept_columns, pairs_word
 from intake.clinical.joining import windows_of
 from pipeline.core.errors import StudyError
 
@@ -24,8 +24,9 @@ class Asked:
         visit of each row.
     windows : dict of str to (int, int)
         Visit -> first and last day from the operation.
-    keep : tuple of str
-        Columns that stay although their values look like free text or hospital numbers.
+    keep : dict of str to str
+        Columns that stay although their values look like free text or hospital numbers, each with
+        the check word of the texts that somebody has looked at.
     pairs : str or None
         Number and check word of the rows that somebody has confirmed, which name and birth date
         alone pair (`intake.clinical.confirming`).
@@ -36,7 +37,7 @@ class Asked:
     operation: str | None = None
     visits: str | None = None
     windows: dict[str, tuple[int, int]] = field(default_factory=dict)
-    keep: tuple[str, ...] = ()
+    keep: dict[str, str] = field(default_factory=dict)
     pairs: str | None = None
 
 
@@ -70,8 +71,9 @@ def clinical_arguments(arguments: argparse.ArgumentParser) -> None:
         "without it none is taken",
     )  # fmt: skip
     group.add_argument(
-        "--keep-column", action="append", default=[], metavar="COLUMN",
-        help="keep a column that was taken for free text or numbers of patients; may be repeated",
+        "--keep-column", action="append", default=[], metavar="COLUMN=WORD",
+        help="keep a column that was taken for free text or numbers of patients, once you have "
+        "looked at all of its texts: with the check word that stands beside it; may be repeated",
     )  # fmt: skip
 
 
@@ -94,6 +96,6 @@ def asked_of(options: argparse.Namespace) -> Asked | None:
             )
         return None
     return Asked(
-        tuple(options.clinical), *told, windows_of(options.visit), tuple(options.keep_column),
-        options.pairs_by_name,
+        tuple(options.clinical), *told, windows_of(options.visit),
+        kept_columns(options.keep_column), options.pairs_by_name,
     )  # fmt: skip

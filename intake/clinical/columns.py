@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from intake.clinical.agreement import PersonColumns
+from intake.clinical.confirming import column_word
 from intake.clinical.days import Days, days_from, is_operation, read_days
 from intake.clinical.naming import parts_of
 from intake.clinical.sheets import Column, Sheet
 from intake.clinical.values import Tidy, are_numbers, free_text, is_unknown, tidy
 from intake.clinical.vocabulary import vocabulary
+from intake.handover.people.linkage import Linkage
 from intake.identity.byte_search import Search
+from pipeline.core.errors import StudyError
 from pipeline.core.written.number_notation import is_number, read_numbers
 from pipeline.core.written.spellings import plain_word
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.study.draft.columns import MARKS
 from pipeline.study.draft.times import timing_of
-from pipeline.tables.identifying.checks import WHAT, column_kind, header_kind
+from pipeline.tables.identifying.checks import WHAT, column_kind, header_kind, shown
 from pipeline.tables.identifying.words import fold
 
 IDENTITY = {
@@ -124,7 +127,8 @@ def sort_columns(
     operated: pd.Series,
     *,
     rows: pd.Index,
-    keep: Iterable[str] = (),
+    linkage: Linkage,
+    keep: Mapping[str, str] | None = None,
     visits: str | None = None,
     age: bool = False,
 ) -> Sorted:
@@ -142,14 +146,22 @@ def sort_columns(
         Day of the operation by row, YYYYMMDD.
     rows : pandas.Index
         Rows that were paired with a patient: only these are handed on.
-    keep : iterable of str
-        Columns that stay although their values look like free text or numbers of a hospital.
+    linkage : Linkage
+        Whose key makes check words.
+    keep : mapping of str to str, optional
+        Columns that stay although their values look like free text or numbers of a hospital, with
+        the check word of the texts that somebody has looked at.
     visits : str, optional
         Column that names the visit of each row.
     age : bool
         Whether the age at the operation is to be made of the birth date.
+
+    Raises
+    ------
+    StudyError
+        If a column is to stay that has other texts than those that were looked at.
     """
-    found, keep = Sorted(), {fold(name) for name in keep}
+    found, keep = Sorted(), {fold(name): word for name, word in (keep or {}).items()}
     for column in sheet.columns:
         every = sheet.cells[column.name]  # what may identify is remembered of all rows
         values = every.loc[rows]
@@ -162,7 +174,9 @@ def sort_columns(
         if column.name in persons.births and age:
             _add_age(found, column, values, operated.loc[rows])
         made = tidy(values, column.name)
-        reason = _why_not(column, values, made.values, keep)
+        reason = _why_not(column, values)
+        if reason is None and (looks := _looks(column, values, made.values)) is not None:
+            reason = _unless_looked_at(looks, column, every, keep, sheet, linkage)
         if reason:
             kind, text = reason
             found.dropped.append((column.name, text))
@@ -184,30 +198,62 @@ def are_measured(values: pd.Series) -> bool:
     )
 
 
-def _why_not(
-    column: Column, values: pd.Series, tidied: pd.Series, keep: set[str]
-) -> tuple[str, str] | None:
-    """Return the kind of identity and the reason why a column must not enter, None where it may.
-
-    Numbers with their unit, and levels in several spellings, are no free text: this is asked of
-    cells as the study writes them.
-    """
+def _why_not(column: Column, values: pd.Series) -> tuple[str, str] | None:
+    """Return the kind of identity and the reason why a column must not enter, None where it may."""
     kind = header_kind(column.name) or header_kind(column.header)
     if kind:
         return kind, f"{WHAT[kind]}, by the header"
-    asked = fold(column.name) in keep or fold(column.header) in keep
     known = [text for text in values.dropna() if not is_unknown(text)]
     if not known and not {plain_word(text) for text in values.dropna()} & MARKS:
         return "", "no value in any row"
     if _counts(column, values):
         return "", "it only numbers the rows"
-    kind = None if asked else column_kind(column.name, list(dict.fromkeys(known)))
+    return None
+
+
+def _looks(column: Column, values: pd.Series, tidied: pd.Series) -> tuple[str, str] | None:
+    """Return the same of what the values of a column look like, which may deceive.
+
+    Numbers with their unit, and levels in several spellings, are no free text: this is asked of
+    cells as the study writes them.
+    """
+    known = [text for text in values.dropna() if not is_unknown(text)]
+    kind = column_kind(column.name, list(dict.fromkeys(known)))
     if kind == "date" and read_days(values, column.header) is None and not are_numbers(values):
         return "text", "texts with dates in them"
     if kind not in (None, "date"):
         return kind, f"{WHAT[kind]}, by the look of its values"
-    text = "" if asked or kind == "date" else free_text(tidied)
+    text = "" if kind == "date" else free_text(tidied)
     return ("text", text) if text else None
+
+
+def _unless_looked_at(
+    looks: tuple[str, str],
+    column: Column,
+    every: pd.Series,
+    keep: Mapping[str, str],
+    sheet: Sheet,
+    linkage: Linkage,
+) -> tuple[str, str] | None:
+    """Return the reason, with what to write, unless somebody has looked at these very texts."""
+    word = column_word(column.name, every.dropna(), linkage)
+    names = {fold(column.name), fold(column.header)} & keep.keys()
+    given = next(filter(None, (keep[name] for name in names)), "")
+    if given == word:
+        return None
+    if given:
+        raise StudyError(
+            "--keep-column keeps a column with the texts that were looked at, and it has others",
+            found=f"{given}, and the word of its texts is another one",
+            where=f"{sheet.where}, column {shown(column.name)}",
+            remedy="look at the column again; if it names nobody, write "
+            f"{word} in place of {given}",
+            code="kept-column-stale",
+        )
+    kind, text = looks
+    if names or kind == "text":  # nobody is invited to keep what looks like names or numbers
+        text += f" (if it names nobody: --keep-column COLUMN={word})"
+    return kind, text
 
 
 def _counts(column: Column, values: pd.Series) -> bool:

@@ -1,9 +1,10 @@
-"""A person's confirmation of rows paired by name and birth date: it holds for what was looked at.
+"""What a person confirms holds for what was looked at: paired rows, and columns of text.
 
 Beside the proposals the intake prints their number and a check word, such as ``3-k7fq``, which is
 made of the name, birth date and patient of every proposed row. Where another row is proposed, or
 the same row for another patient, the word is another one, and the old one is refused. The word says
-nothing of a patient: it is a keyed hash (`Linkage.digest`) of all pairs together, of 19 bits.
+nothing of a patient: it is a keyed hash (`Linkage.digest`) of all pairs together, of 19 bits. A
+column that was taken for text is kept by the word of its cells in the same way.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ LETTERS = 4
 MOST_TOLD = 8
 """Rows that an error names."""
 
-_FORM = re.compile(rf"[1-9][0-9]*-[{ALPHABET.lower()}]{{{LETTERS}}}")
+_WORD = re.compile(rf"[{ALPHABET.lower()}]{{{LETTERS}}}")
+_FORM = re.compile(rf"[1-9][0-9]*-{_WORD.pattern}")
 
 
 @dataclass(frozen=True, order=True)
@@ -60,12 +62,35 @@ def check_word(pairs: Sequence[Pair], linkage: Linkage) -> str:
     if not pairs:
         return ""
     told = sorted((one.sheet, one.said, one.patient) for one in pairs)
-    number = int.from_bytes(linkage.digest("pairs by name", *(s for one in told for s in one)))
-    word = ""
+    word = _word(linkage, "pairs by name", *(text for one in told for text in one))
+    return f"{len(pairs)}-{word}"
+
+
+def column_word(header: str, texts: Iterable[str], linkage: Linkage) -> str:
+    """Return the check word of the different texts of a column."""
+    return _word(linkage, "kept column", header, *sorted(set(texts)))
+
+
+def kept_columns(told: Iterable[str]) -> dict[str, str]:
+    """Return what ``--keep-column`` names, each with its check word, nothing where none was given.
+
+    >>> kept_columns(["Note=K7FQ", "a=b", "Group"])
+    {'Note': 'k7fq', 'a=b': '', 'Group': ''}
+    """
+    found = {}
+    for text in told:
+        name, mark, word = text.rpartition("=")
+        known = bool(mark) and _WORD.fullmatch(word.strip().lower()) is not None
+        found[name if known else text] = word.strip().lower() if known else ""
+    return found
+
+
+def _word(linkage: Linkage, *told: str) -> str:
+    number, word = int.from_bytes(linkage.digest(*told)), ""
     for _ in range(LETTERS):
         number, place = divmod(number, len(ALPHABET))
         word += ALPHABET[place].lower()
-    return f"{len(pairs)}-{word}"
+    return word
 
 
 def shown(pairs: Sequence[Pair], linkage: Linkage) -> dict:

@@ -194,6 +194,7 @@ def prepare(
         found = sort_columns(
             one.sheet, keys, one.persons, operated,
             rows=one.rows.index, keep=asked.keep, visits=visit_column, age=not any_age,
+            linkage=linkage,
         )  # fmt: skip
         visits = _visits(one, visit_column, operated, asked, found, made)
         single = one_row_each(

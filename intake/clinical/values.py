@@ -80,9 +80,7 @@ def free_text(values: pd.Series) -> str:
     if long or many > MOST_LEVELS or (many >= 5 and many > 0.5 * rows and sentences) or (
         many >= 8 and many > 0.8 * rows
     ):  # fmt: skip
-        return (
-            f"free text: {many} different texts in {rows} rows (if it names nobody: --keep-column)"
-        )
+        return f"free text: {many} different texts in {rows} rows"
     return ""
 
 

@@ -215,7 +215,21 @@ def text(folder: Path) -> None:
     ward = Ward(folder)
     table = ward.rows(Note=[f"grade {n} of the score" for n in range(6)])
     says(" ".join(reasons(ward.table(table), LEFT_OUT)), rule_of(SECTION, name), "--keep-column")
-    assert "note" in ward.table(table, keep=("Note",)).columns
+    (told,) = (one for one in reasons(ward.table(table), LEFT_OUT) if "--keep-column" in one)
+    word = re.search(r"--keep-column COLUMN=(\w{4})", told)[1]
+    assert "note" in ward.table(table, keep={"Note": word}).columns
+
+
+def other_texts(folder: Path) -> None:
+    name = "Clinical sheet: a column of text is kept, and has other texts than those looked at"
+    ward = Ward(folder)
+    table = ward.rows(Note=[f"grade {n} of the score" for n in range(6)])
+    told = refused(
+        SECTION, name, lambda: ward.table(table, keep={"Note": "2222"}),
+        "look at the column again; if it names nobody, write .* in place of 2222",
+    )  # fmt: skip
+    word = re.search(r"write (\w{4}) in place", told.remedy)[1]
+    assert "note" in ward.table(table, keep={"Note": word}).columns
 
 
 def named_in_a_cell(folder: Path) -> None:
@@ -258,6 +272,9 @@ REMEDIES: dict[str, Remedy] = {
         other_rows
     ),
     "Clinical sheet: a confirmation that the last intake did not print": unknown_word,
+    "Clinical sheet: a column of text is kept, and has other texts than those looked at": (
+        other_texts
+    ),
     "Clinical sheet: its options without a sheet": without_sheet,
     "Clinical sheet: dates that can be read two ways": two_ways,
     "Clinical sheet: a column of free text": text,

@@ -1,4 +1,4 @@
-"""Rows paired by name and birth date are confirmed as they were looked at, by a check word."""
+"""Paired rows and columns of text are confirmed as they were looked at, by a check word."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from intake.clinical.confirming import check_word, pairs_word
+from intake.clinical.lines import LEFT_OUT
 from intake.handover.people.linkage import Linkage
 from pipeline.core.errors import StudyError
-from tests.support.clinical_ward import Ward, values
+from tests.support.clinical_ward import Ward, reasons, values
 from tests.support.refusals import refusal
 
 NUMBERS = ["31", "42", "53", "64", "75", "86"]
@@ -89,3 +90,25 @@ def test_a_bare_number_or_another_word_confirms_nothing(text):
     with pytest.raises(argparse.ArgumentTypeError, match="such as 3-k7fq"):
         pairs_word(text)
     assert pairs_word(" 12-K7FQ ") == "12-k7fq"
+
+
+@pytest.mark.parametrize(
+    "cells", [[f"grade {n} of the score" for n in range(6)], [f"030 731942{n}" for n in range(6)]]
+)
+def test_a_column_is_kept_with_the_texts_that_were_looked_at(ward, cells):
+    def word_of(made):
+        (told,) = (one for one in reasons(made, LEFT_OUT) if "--keep-column" in one)
+        return re.search(r"COLUMN=(\w{4})", told)[1]
+
+    table = ward.rows(Note=cells)
+    word = word_of(ward.table(table, keep={"Note": ""}))  # named, and not looked at
+    assert "note" not in ward.table(table).columns
+    assert values(ward.table(table, keep={"note": word}), "note") == cells
+    assert values(ward.table(table[::-1], keep={"Note": word}), "note") == cells
+    other = table.assign(Note=[f"{cells[0]}9", *cells[1:]])
+    with refusal("kept-column-stale", StudyError) as caught:
+        ward.table(other, keep={"Note": word})
+    assert cells[0] not in str(caught.value)
+    now = re.search(r"write (\w{4}) in place of", caught.value.remedy)[1]
+    assert now != word
+    assert values(ward.table(other, keep={"Note": now}), "note") == [f"{cells[0]}9", *cells[1:]]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from intake.clinical.arguments import asked_of
+from intake.clinical.confirming import kept_columns
 from intake.clinical.days import day_of_text, read_days
 from intake.clinical.headers import find_header
 from intake.clinical.joining import windows_of
@@ -250,8 +251,11 @@ def test_what_identifies_is_left_out(ward, header, cells, why):
 
 def test_a_column_that_was_taken_for_text_is_kept_on_demand(ward):
     cells = [f"grade {n} of the score" for n in range(6)]
-    assert "note" not in ward.table(ward.rows(Note=cells)).columns
-    assert values(ward.table(ward.rows(Note=cells), keep=("note",)), "note") == cells
+    asks = ward.table(ward.rows(Note=cells))
+    (told,) = (one for one in reasons(asks, LEFT_OUT) if "free text" in one)
+    keep = kept_columns([told.split()[-1].strip(")").replace("COLUMN", "note")])
+    assert "note" not in asks.columns
+    assert values(ward.table(ward.rows(Note=cells), keep=keep), "note") == cells
 
 
 def test_words_in_a_column_of_numbers_are_left_blank(ward):

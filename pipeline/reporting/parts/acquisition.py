@@ -14,7 +14,7 @@ from pipeline.tables.subgroup_columns import acquisition_of_units
 _FACTS = {
     "manufacturer": ("Manufacturer", "categorical", ""),
     "scanner": ("Scanner", "categorical", ""),
-    "kernel": ("Kernel", "categorical", ""),
+    "kernel": ("Reconstruction kernel", "categorical", ""),
     "kvp": ("Tube voltage", "categorical", "kV"),
     "tube_current_ma": ("Tube current", "continuous", "mA"),
     "contrast": ("Contrast agent, by the header", "categorical", ""),

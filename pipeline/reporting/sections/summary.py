@@ -290,7 +290,7 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
     if readers:
         unit = measured_unit(results) if results.imaging is None else region(results)
         facts.append((count(readers), _noun(readers, "reader"), f"of each {unit}"))
-    each = "per contour" if results.imaging is not None else f"per {results['unit']}"
+    each = "per mask" if results.imaging is not None else f"per {results['unit']}"
     if results.modelling is not None and results.modelling.info["features"]:
         facts.append((count(len(results.modelling.info["features"])), "features", each))
     elif len(results.reproducibility):

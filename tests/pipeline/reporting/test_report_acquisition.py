@@ -37,10 +37,10 @@ def test_a_kernel_that_goes_with_the_event_is_seen(imaged):
     (table,) = acquisition_by_outcome(imaged)
     raw = table.file_table.set_index(["variable", "level"])
     events = int(imaged.modelling.units["outcome"].sum())
-    assert raw.loc[("Kernel", "B60"), "event"] == f"{events} (100.0%)"
-    assert raw.loc[("Kernel", "B60"), "no event"] == "0 (0.0%)"
+    assert raw.loc[("Reconstruction kernel", "B60"), "event"] == f"{events} (100.0%)"
+    assert raw.loc[("Reconstruction kernel", "B60"), "no event"] == "0 (0.0%)"
     head = table.file_table[table.file_table["level"].isna()].set_index("variable")
-    assert head.loc["Kernel", "p"] < 1e-6
+    assert head.loc["Reconstruction kernel", "p"] < 1e-6
     # What no header states is no row; tube voltage is counted, thickness measured.
     assert "Scanner" not in head.index
     assert head.loc["Tube voltage", "summary"] == "n (%)"

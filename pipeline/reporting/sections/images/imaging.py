@@ -20,7 +20,7 @@ _COUNTED = {
     "manufacturer": "Manufacturer",
     "scanner": "Scanner",
     "kvp": "Tube voltage, kV",
-    "kernel": "Kernel",
+    "kernel": "Reconstruction kernel",
     "contrast": "Contrast agent, by the header",
     "contrast_phase": "Phase, by the header",
 }
@@ -77,7 +77,9 @@ def images_section(results: Results) -> Section:
     )
     table = Table(
         name="acquisition",
-        caption="How the scans that could be read were acquired (number of scans in brackets). "
+        caption="How the scans that could be read were acquired (number of scans in brackets). The "
+        "kernel makes pictures sharper or smoother, tube voltage and current change brightness and "
+        "noise: features depend on all of them. "
         "Slice spacing is measured between slice positions.",
         shown=pd.DataFrame(rows),
     )

@@ -248,7 +248,13 @@ def _undefined(raw: pd.DataFrame, names: dict[str, str], labels: dict[str, str])
 def _meanings() -> Folded:
     """Say in plain words what each metric of the page means."""
     told = [f"{METRICS[name].label}: {meaning}." for name, meaning in MEANINGS.items()]
-    return Folded("What the metrics mean", [Items(told)])
+    how = (
+        "In cross-validation the training patients are divided into parts; each part in turn is "
+        "predicted by a model that was fitted to the others, so that nobody is judged by a model "
+        "that has seen them. Nested: the search for the model's settings is repeated within the "
+        "others, too."
+    )
+    return Folded("What the metrics mean", [Items(told), Paragraph(how)])
 
 
 def _two_lines(row: pd.Series) -> str:

@@ -47,10 +47,12 @@ def sample_size_section(results: Results) -> Section:
     shown = Table(
         name="sample-size",
         caption="Events per parameter, and the minimum sample size by the criteria of Riley et al. "
-        "(Stat Med 2019;38:1276-1296; BMJ 2020;368:m441): shrinkage factor of at least 0.9, "
-        "optimism in R² of at most 0.05, overall risk estimated to within 0.05; the largest of "
-        f"the three is needed. Expected R²: {number(size['nagelkerke'], 2)} of the largest "
-        f"possible (Cox-Snell {number(size['r2'])}), an assumption made before the study; share of "
+        "(Stat Med 2019;38:1276-1296; BMJ 2020;368:m441): effects that hold in new "
+        "patients to 90% (shrinkage factor of at least 0.9), an explained variation (R²) that is "
+        "smaller there by at most 0.05 (optimism), overall risk estimated to within 0.05; the "
+        "largest of the three is needed. Expected explained variation: "
+        f"{number(size['nagelkerke'], 2)} of the largest possible (R² of Cox and Snell: "
+        f"{number(size['r2'])}), an assumption made before the study; share of "
         f"patients with an event {number(size['prevalence'], bounds=UNIT)}. Events are patients of "
         "the rarer outcome.",
         shown=pd.DataFrame(rows),

@@ -20,7 +20,7 @@ _LABELS = {
     LEVEL: "Vertebral level",
     "manufacturer": "Manufacturer",
     "scanner": "Scanner",
-    "kernel": "Kernel",
+    "kernel": "Reconstruction kernel",
     "kvp": "Tube voltage, kV",
     "slice_thickness_mm": "Slice thickness, mm",
 }

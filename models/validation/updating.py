@@ -21,7 +21,11 @@ from models.validation.recalibration import (
     recalibrate,
 )
 from models.validation.refitting import NOTE, refit_row
-from models.validation.sample_size import needed_for_auroc, needed_for_ratio, needed_for_slope
+from models.validation.validation_sample_size import (
+    needed_for_auroc,
+    needed_for_ratio,
+    needed_for_slope,
+)
 from pipeline.core.errors import StudyError
 from pipeline.core.table_schema import types_of
 from pipeline.tables.schemas.prediction.validation import Updates

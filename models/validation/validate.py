@@ -21,14 +21,14 @@ from models.subgroups.groups import check_groups, group_table
 from models.validation.figures import validation_estimates
 from models.validation.kinds import KINDS
 from models.validation.recalibration import clipped
-from models.validation.sample_size import (
+from models.validation.updating import update_table
+from models.validation.validation_sample_size import (
     WIDTHS,
     needed_for_auroc,
     needed_for_net_benefit,
     needed_for_ratio,
     needed_for_slope,
 )
-from models.validation.updating import update_table
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
 from pipeline.core.problems import listing, suggestion

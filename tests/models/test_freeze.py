@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models import freeze as module
-from models.freezing.classifier_arrays import write_classifier
+from models.freezing.classifier_arrays import WRITERS, write_classifier
 from models.frozen.container import read_members
 from models.frozen.model import load_frozen
 from models.scoring.recalibration import fit_recalibration
@@ -296,6 +296,10 @@ def test_a_family_without_a_frozen_form_is_refused(study):
         "freeze-model-unknown", StudyError, match="A model that is frozen is one of lr, .*Found: nb"
     ):
         write_classifier("nb", object())
+
+
+def test_every_family_that_is_written_says_how_close_its_risks_are():
+    assert set(module.SAME_AS_FIT) == set(WRITERS)
 
 
 def test_the_file_holds_no_value_of_a_patient_by_name(study, frozen):

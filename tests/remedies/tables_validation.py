@@ -14,8 +14,8 @@ from models.frozen.updates import write_updated
 from models.judge import _arguments, main
 from models.regression.publishing.model_file import model_from
 from models.validation.recalibration import INTERCEPT, SLOPE, recalibrate
-from models.validation.sample_size import needed_for_ratio
 from models.validation.validate_model import check_risks
+from models.validation.validation_sample_size import needed_for_ratio
 from tests.models.validation.test_validation import POINTS, drawn
 from tests.remedies import Remedy, refused
 from tests.support.frozen_study import write_frozen_models

@@ -43,11 +43,12 @@ _WRAPPED = re.compile(
 """A number as ``repr`` writes one of numpy's: its text is the number's, with a name around it."""
 _GROUPED = re.compile(r"([+-]?[0-9]{1,3})((?P<sign>[ '])[0-9]{3}(?:(?P=sign)[0-9]{3})*)(?![0-9])")
 _MINUS = dict.fromkeys("\u2212\ufe63\uff0d\u2010\u2011\u2012\u2013", "-")
+_BLANKS = "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 _SIGNS = str.maketrans(
     {
         **_MINUS,
         **dict.fromkeys("\u2019\u02bc\u066c\u2018`\u00b4", "'"),
-        **dict.fromkeys("\u00a0\u202f\u2009\u2007\u3000", " "),
+        **dict.fromkeys(_BLANKS, " "),
         **dict.fromkeys("\u200e\u200f\u061c\u2066\u2067\u2068\u2069\u200b\ufeff\u2060", None),
         **{"\u066b": ".", "\uff0e": ".", "\uff0c": ",", "\uff0b": "+"},
         **{"\uff25": "E", "\uff45": "e", "\uff24": "D", "\uff44": "d"},

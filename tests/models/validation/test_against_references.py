@@ -14,7 +14,7 @@ from models.scoring import calibration, metrics
 from models.scoring.performance import Sample
 from models.validation.figures import DISTANCES, distances, validation_estimates
 from models.validation.recalibration import METHODS, closed_test, recalibrate
-from models.validation.sample_size import (
+from models.validation.validation_sample_size import (
     needed_for_auroc,
     needed_for_net_benefit,
     needed_for_ratio,

@@ -16,15 +16,15 @@ from models.scoring.performance import Sample
 from models.subgroups.groups import FEWEST, group_table
 from models.validation import figures, updating
 from models.validation.recalibration import INTERCEPT, METHODS, SLOPE, closed_test, recalibrate
-from models.validation.sample_size import (
+from models.validation.updated_model import updated_model
+from models.validation.validate import size_of
+from models.validation.validation_sample_size import (
     auroc_variance,
     needed_for_auroc,
     needed_for_net_benefit,
     needed_for_ratio,
     needed_for_slope,
 )
-from models.validation.updated_model import updated_model
-from models.validation.validate import size_of
 from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
 from tests.support.refusals import refusal

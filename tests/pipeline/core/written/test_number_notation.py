@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+import unicodedata
 
 import pandas as pd
 import pytest
@@ -120,6 +121,13 @@ def test_a_remedy_for_two_notations_is_a_number():
     wrong = read_numbers(pd.Series(["1,234.5", "1.234,5"])).wrong
     remedies = [re.search(r"write (\S+),", each)[1] for each in wrong.values()]
     assert remedies == ["1234.5", "1234.5"]
+
+
+def test_every_blank_of_unicode_may_part_thousands():
+    blanks = [sign for sign in map(chr, range(0x10000)) if unicodedata.category(sign) == "Zs"]
+    told = read_numbers(pd.Series([f"1{sign}234,5" for sign in blanks]))
+    assert not told.wrong
+    assert set(told.values) == {1234.5}
 
 
 @pytest.mark.parametrize("text", ["1e400", "-1e400", "1e-400", "-2.5E-9999", "1.5D-400"])

@@ -24,9 +24,9 @@ class Asked:
         visit of each row.
     windows : dict of str to (int, int)
         Visit -> first and last day from the operation.
-    keep : dict of str to str
+    keep : dict of str to tuple of str
         Columns that stay although their values look like free text or hospital numbers, each with
-        the check word of the texts that somebody has looked at.
+        the check words of the texts that somebody has looked at.
     pairs : str or None
         Number and check word of the rows that somebody has confirmed, which name and birth date
         alone pair (`intake.clinical.confirming`).
@@ -37,7 +37,7 @@ class Asked:
     operation: str | None = None
     visits: str | None = None
     windows: dict[str, tuple[int, int]] = field(default_factory=dict)
-    keep: dict[str, str] = field(default_factory=dict)
+    keep: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: str | None = None
 
 
@@ -73,7 +73,8 @@ def clinical_arguments(arguments: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep-column", action="append", default=[], metavar="COLUMN=WORD",
         help="keep a column that was taken for free text or numbers of patients, once you have "
-        "looked at all of its texts: with the check word that stands beside it; may be repeated",
+        "looked at all of its texts: with the check word that stands beside it; may be repeated, "
+        "also for columns of one name in several sheets",
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -18,6 +18,7 @@ from intake.clinical.vocabulary import vocabulary
 from intake.handover.people.linkage import Linkage
 from intake.identity.byte_search import Search
 from pipeline.core.errors import StudyError
+from pipeline.core.problems import listing
 from pipeline.core.written.number_notation import is_number, read_numbers
 from pipeline.core.written.spellings import plain_word
 from pipeline.imaging.dicom.dicom_identity import Identity
@@ -128,7 +129,7 @@ def sort_columns(
     *,
     rows: pd.Index,
     linkage: Linkage,
-    keep: Mapping[str, str] | None = None,
+    keep: Mapping[str, Sequence[str]] | None = None,
     visits: str | None = None,
     age: bool = False,
 ) -> Sorted:
@@ -148,9 +149,9 @@ def sort_columns(
         Rows that were paired with a patient: only these are handed on.
     linkage : Linkage
         Whose key makes check words.
-    keep : mapping of str to str, optional
+    keep : mapping of str to sequence of str, optional
         Columns that stay although their values look like free text or numbers of a hospital, with
-        the check word of the texts that somebody has looked at.
+        the check words of the texts that somebody has looked at: one for each sheet's.
     visits : str, optional
         Column that names the visit of each row.
     age : bool
@@ -161,7 +162,9 @@ def sort_columns(
     StudyError
         If a column is to stay that has other texts than those that were looked at.
     """
-    found, keep = Sorted(), {fold(name): word for name, word in (keep or {}).items()}
+    found, kept = Sorted(), {}
+    for name, words in (keep or {}).items():
+        kept[fold(name)] = (*kept.get(fold(name), ()), *words)
     for column in sheet.columns:
         every = sheet.cells[column.name]  # what may identify is remembered of all rows
         values = every.loc[rows]
@@ -176,7 +179,7 @@ def sort_columns(
         made = tidy(values, column.name)
         reason = _why_not(column, values)
         if reason is None and (looks := _looks(column, values, made.values)) is not None:
-            reason = _unless_looked_at(looks, column, every, keep, sheet, linkage)
+            reason = _unless_looked_at(looks, column, every, kept, sheet, linkage)
         if reason:
             kind, text = reason
             found.dropped.append((column.name, text))
@@ -231,23 +234,24 @@ def _unless_looked_at(
     looks: tuple[str, str],
     column: Column,
     every: pd.Series,
-    keep: Mapping[str, str],
+    kept: Mapping[str, Sequence[str]],
     sheet: Sheet,
     linkage: Linkage,
 ) -> tuple[str, str] | None:
     """Return the reason, with what to write, unless somebody has looked at these very texts."""
     word = column_word(column.name, every.dropna(), linkage)
-    names = {fold(column.name), fold(column.header)} & keep.keys()
-    given = next(filter(None, (keep[name] for name in names)), "")
-    if given == word:
+    names = {fold(column.name), fold(column.header)} & kept.keys()
+    given = sorted({word for name in names for word in kept[name]})
+    if word in given:
         return None
     if given:
         raise StudyError(
             "--keep-column keeps a column with the texts that were looked at, and it has others",
-            found=f"{given}, and the word of its texts is another one",
+            found=f"{listing(given)}, and the word of its texts is another one",
             where=f"{sheet.where}, column {shown(column.name)}",
             remedy="look at the column again; if it names nobody, write "
-            f"{word} in place of {given}",
+            f"{word} in place of {listing(given)}, or as a further --keep-column where that is the "
+            "word of another sheet's column",
             code="kept-column-stale",
         )
     kind, text = looks

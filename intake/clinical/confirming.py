@@ -2,7 +2,8 @@
 
 Beside the proposals the intake prints their number and a check word, such as ``3-k7fq``, which is
 made of the name, birth date and patient of every proposed row. Where another row is proposed, or
-the same row for another patient, the word is another one, and the old one is refused. The word says
+the same row for another patient, the word is another one, and the old one is refused; a file that
+bears another name, or is sorted otherwise, says the same of everybody. The word says
 nothing of a patient: it is a keyed hash (`Linkage.digest`) of all pairs together, of 19 bits. A
 column that was taken for text is kept by the word of its cells in the same way.
 """
@@ -38,8 +39,8 @@ class Pair:
     sheet : str
         File and worksheet.
     row : int
-        Number of the row. The word does not depend on it: a sheet that is sorted otherwise says
-        the same of everybody.
+        Number of the row. The word depends on neither: a copy of the sheet under another name, or
+        sorted otherwise, says the same of everybody.
     said : str
         Name and birth date, as the sheet has them.
     patient : str
@@ -61,7 +62,7 @@ def check_word(pairs: Sequence[Pair], linkage: Linkage) -> str:
     """Return the number of pairs and their check word, nothing where there are none."""
     if not pairs:
         return ""
-    told = sorted((one.sheet, one.said, one.patient) for one in pairs)
+    told = sorted((one.said, one.patient) for one in pairs)
     word = _word(linkage, "pairs by name", *(text for one in told for text in one))
     return f"{len(pairs)}-{word}"
 
@@ -71,17 +72,18 @@ def column_word(header: str, texts: Iterable[str], linkage: Linkage) -> str:
     return _word(linkage, "kept column", header, *sorted(set(texts)))
 
 
-def kept_columns(told: Iterable[str]) -> dict[str, str]:
-    """Return what ``--keep-column`` names, each with its check word, nothing where none was given.
+def kept_columns(told: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return what ``--keep-column`` names, each with its check words, one for each sheet's texts.
 
-    >>> kept_columns(["Note=K7FQ", "a=b", "Group"])
-    {'Note': 'k7fq', 'a=b': '', 'Group': ''}
+    >>> kept_columns(["Note=K7FQ", "a=b", "Group", "Note=2r5t"])
+    {'Note': ('k7fq', '2r5t'), 'a=b': (), 'Group': ()}
     """
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for text in told:
         name, mark, word = text.rpartition("=")
         known = bool(mark) and _WORD.fullmatch(word.strip().lower()) is not None
-        found[name if known else text] = word.strip().lower() if known else ""
+        key = name if known else text
+        found[key] = found.get(key, ()) + ((word.strip().lower(),) if known else ())
     return found
 
 
@@ -180,4 +182,4 @@ def _changes(pairs: Iterable[Pair], linkage: Linkage) -> tuple[list[str], list[s
 
 
 def _digest(one: Pair, linkage: Linkage) -> str:
-    return linkage.digest("pair by name", one.sheet, one.said, one.patient).hex()[:16]
+    return linkage.digest("pair by name", one.said, one.patient).hex()[:16]

@@ -173,6 +173,9 @@ def prepare(
         raise no_column("--operation-date", asked.operation, [one.sheet for one in sheets])
     if asked.visits and not any(_has(one.sheet, asked.visits) for one in sheets):
         raise no_column("--visits", asked.visits, [one.sheet for one in sheets])
+    for name in asked.keep:
+        if not any(_has(one.sheet, name) for one in sheets):
+            raise no_column("--keep-column", name, [one.sheet for one in sheets])
     sheets = _confirmed(sheets, asked, linkage, made)
     for one in sheets:
         one.operated = operation_days(one.sheet, asked.operation)
@@ -233,7 +236,8 @@ def prepare(
 
 
 def _has(sheet: Sheet, name: str) -> bool:
-    return any(same_header(one.name, name) for one in sheet.columns)
+    known = (text for one in sheet.columns for text in (one.name, one.header))
+    return any(same_header(text, name) for text in known)
 
 
 def _with_keys(

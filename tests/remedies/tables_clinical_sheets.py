@@ -217,7 +217,7 @@ def text(folder: Path) -> None:
     says(" ".join(reasons(ward.table(table), LEFT_OUT)), rule_of(SECTION, name), "--keep-column")
     (told,) = (one for one in reasons(ward.table(table), LEFT_OUT) if "--keep-column" in one)
     word = re.search(r"--keep-column COLUMN=(\w{4})", told)[1]
-    assert "note" in ward.table(table, keep={"Note": word}).columns
+    assert "note" in ward.table(table, keep={"Note": (word,)}).columns
 
 
 def other_texts(folder: Path) -> None:
@@ -225,11 +225,11 @@ def other_texts(folder: Path) -> None:
     ward = Ward(folder)
     table = ward.rows(Note=[f"grade {n} of the score" for n in range(6)])
     told = refused(
-        SECTION, name, lambda: ward.table(table, keep={"Note": "2222"}),
+        SECTION, name, lambda: ward.table(table, keep={"Note": ("2222",)}),
         "look at the column again; if it names nobody, write .* in place of 2222",
     )  # fmt: skip
     word = re.search(r"write (\w{4}) in place", told.remedy)[1]
-    assert "note" in ward.table(table, keep={"Note": word}).columns
+    assert "note" in ward.table(table, keep={"Note": (word,)}).columns
 
 
 def named_in_a_cell(folder: Path) -> None:

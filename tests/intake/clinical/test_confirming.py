@@ -50,6 +50,17 @@ def test_a_confirmation_stays_where_rows_are_sorted_and_other_cells_change(ward)
     assert values(ward.table(sorted_otherwise, pairs=word), "bmi") == NUMBERS[::-1]
 
 
+def test_a_copy_under_another_name_keeps_its_word_and_names_only_the_rows_that_are_others(ward):
+    """As a hospital sends the sheet of every month: export_11.csv, export_12.csv."""
+    table = ward.rows(BMI=NUMBERS).drop(columns="MRN")
+    word = ward.take(ward.write(table[1:], "export_11.csv")).to_confirm
+    copied = ward.write(table[1:], "export_12.csv")
+    assert len(values(ward.take(copied, pairs=word), "bmi")) == len(NUMBERS) - 1
+    with refusal("pairs-by-name-stale", StudyError) as caught:
+        ward.take(ward.write(table, "export_01.csv"), pairs=word)
+    assert caught.value.found == "new or changed: export_01.csv, row 2"
+
+
 def test_a_row_that_was_entered_twice_is_confirmed_as_two(ward):
     table = ward.rows(BMI=NUMBERS).drop(columns="MRN")
     word = ward.table(table).to_confirm
@@ -101,14 +112,31 @@ def test_a_column_is_kept_with_the_texts_that_were_looked_at(ward, cells):
         return re.search(r"COLUMN=(\w{4})", told)[1]
 
     table = ward.rows(Note=cells)
-    word = word_of(ward.table(table, keep={"Note": ""}))  # named, and not looked at
+    word = word_of(ward.table(table, keep={"Note": ()}))  # named, and not looked at
     assert "note" not in ward.table(table).columns
-    assert values(ward.table(table, keep={"note": word}), "note") == cells
-    assert values(ward.table(table[::-1], keep={"Note": word}), "note") == cells
+    assert values(ward.table(table, keep={"note": (word,)}), "note") == cells
+    assert values(ward.table(table[::-1], keep={"Note": (word,)}), "note") == cells
     other = table.assign(Note=[f"{cells[0]}9", *cells[1:]])
     with refusal("kept-column-stale", StudyError) as caught:
-        ward.table(other, keep={"Note": word})
+        ward.table(other, keep={"Note": (word,)})
     assert cells[0] not in str(caught.value)
     now = re.search(r"write (\w{4}) in place of", caught.value.remedy)[1]
     assert now != word
-    assert values(ward.table(other, keep={"Note": now}), "note") == [f"{cells[0]}9", *cells[1:]]
+    assert values(ward.table(other, keep={"Note": (now,)}), "note") == [f"{cells[0]}9", *cells[1:]]
+
+
+def test_columns_of_one_name_in_two_sheets_are_kept_each_with_its_word(ward):
+    first = ward.rows(Note=[f"grade {n} of the score" for n in range(6)])
+    second = ward.rows(Note=[f"class {n} of the other" for n in range(6)])[["MRN", "Note"]]
+    left_out = " ".join(reasons(ward.table(first, second), LEFT_OUT))
+    words = tuple(re.findall(r"COLUMN=(\w{4})", left_out))
+    assert len(set(words)) == 2
+    with refusal("kept-column-stale", StudyError, match=rf"write {words[1]} in place of .*, or as"):
+        ward.table(first, second, keep={"Note": words[:1]})
+    made = ward.table(first, second, keep={"note": words[:1], "Note ": words[1:]})
+    assert [name for name in made.columns if name.startswith("note")] == ["note_1", "note_2"]
+
+
+def test_a_column_to_keep_that_no_sheet_has_is_refused(ward):
+    with refusal("clinical-sheet-column-missing", StudyError, match="--keep-column must be"):
+        ward.table(ward.rows(BMI=NUMBERS), keep={"Nota": ()})

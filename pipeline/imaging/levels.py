@@ -12,11 +12,34 @@ import yaml
 #: Height of a disc in mm, by region: what lies between two bodies.
 DISC_MM = {"C": 5.0, "T": 5.0, "L": 10.0}
 
+_ORDINAL = r"(?<!\d)(\d{1,2})\. ?([HBL]WK?|SWK)(?![A-Z]|[ .]?\d)"
+"""Such as ``1. LWK``."""
 _WRITTEN = re.compile(
-    r"(?<![A-Za-z0-9])(HWK|C|BWK|TH|T|D|LWK|L|SWK|S)[ .]?(\d{1,2})(?!\d)", re.IGNORECASE
+    rf"{_ORDINAL}|(?<![A-Z])(?:([HBL]WK?|SWK|TH)(?:\.? ?|[-_])|([CTDLS])[ ._-]?)(\d{{1,2}})"
+    rf"(?!\d|[- ]?(?:W\b|WI\b|GEW|WEIGHT)|\. ?(?:[HBL]WK?|SWK)(?![A-Z]|[ .]?\d))",
+    re.IGNORECASE,
 )
-_REGION = {"TH": "T", "D": "T", "HWK": "C", "BWK": "T", "LWK": "L", "SWK": "S"}
-_RANGE = re.compile(r"(?<=\d)\s*(?:-|–|to)\s*(?=[A-Za-z])")
+_REGION = {"TH": "T", "D": "T", "H": "C", "B": "T"}
+_BLANKS = re.compile(r"\s+|[\u200b\u200e\u200f\ufeff]+")
+_AS_ASCII = str.maketrans(
+    {
+        **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63", "-"),
+        **dict.fromkeys("\u223c\u301c", "~"),
+    }
+)
+"""Letters and digits of full width, dashes and tildes."""
+
+_RANGE = re.compile(r" ?(?:-+|~|to|bis|till?|until|thru|through|tot) ?| (?:à|a|al) ", re.IGNORECASE)
+"""What stands between two levels where all between them are meant."""
+_PERHAPS_RANGE = re.compile(r"(?:[-~>→…]|\.\.) ?$|\b(?:bis|until|thru|through)\b", re.IGNORECASE)
+_EXCEPT = re.compile(
+    r"\b(?:kein\w*|nicht|ohne|no|not|without|except|excluding|außer|ausser)\b[^,;/]*$",
+    re.IGNORECASE,
+)
+_ROMAN = re.compile(
+    r"(?<![A-Za-z])(?:(?i:(?:[HBL]WK?|SWK|TH)[ .]*[IVX]+)|[CTDLS] ?[IVX]{2,})(?![A-Za-z])"
+)
 
 
 @cache
@@ -72,9 +95,11 @@ def levels_in(text: str) -> list[str] | None:
     Parameters
     ----------
     text : str
-        Such as ``L1``, ``Th12``, ``LWK1``, ``T12, L1`` or ``T12-L2``, which means all from T12 to
-        L2. A number beside these, as in ``L1/2`` or ``L1-3``, may mean a further level or the disc
-        between two, so that nothing is read of such a cell.
+        Such as ``L1``, ``Th12``, ``LWK1``, ``12. BWK``, ``T12, L1`` or ``T12-L2``, which means all
+        from T12 to L2. A number beside these, as in ``L1/2`` or ``L1-3``, may mean a further level
+        or the disc between two, so that nothing is read of such a cell; nor of one with a Roman
+        number, with a level that is excluded (``L1, no fracture of L2``), or with what may be a
+        range (``L1 > L3``).
 
     Examples
     --------
@@ -84,20 +109,25 @@ def levels_in(text: str) -> list[str] | None:
     True
     """
     names = list(body_sizes())
-    joined = _RANGE.sub("-", text)
-    if any(sign.isdigit() for sign in _WRITTEN.sub(" ", joined)):
+    plain = _BLANKS.sub(" ", text.translate(_AS_ASCII))
+    rest = _WRITTEN.sub(",", plain)
+    if any(sign.isdigit() for sign in rest) or _ROMAN.search(rest):
         return None
     found: list[str] = []
-    end = None
-    for match in _WRITTEN.finditer(joined.replace("-", " - ")):
-        word = match[1].upper()
-        level = f"{_REGION.get(word, word)}{int(match[2])}"
-        if level not in names:
+    end = 0
+    for match in _WRITTEN.finditer(plain):
+        word = (match[2] or match[3] or match[4]).upper()
+        letter = "TH" if word == "TH" else word[0]
+        level = f"{_REGION.get(letter, letter)}{int(match[1] or match[5])}"
+        between = plain[end : match.start()]
+        if level not in names or _EXCEPT.search(between):
             return None
-        before = joined.replace("-", " - ")[: match.start()].rstrip()
-        if before.endswith("-") and end is not None:
-            between = names[order(end) + 1 : order(level)]
-            found += [name for name in between if name not in ("T13", "L6")]
+        if found and _RANGE.fullmatch(between):
+            down = 1 if order(level) >= order(found[-1]) else -1
+            passed = names[order(found[-1]) + down : order(level) : down]
+            found += [name for name in passed if name not in ("T13", "L6")]
+        elif found and _PERHAPS_RANGE.search(between):
+            return None
         found.append(level)
-        end = level
-    return found or None
+        end = match.end()
+    return list(dict.fromkeys(found)) or None

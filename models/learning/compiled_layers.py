@@ -200,7 +200,8 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 def _of_each_half(values: torch.Tensor, used: slice) -> torch.Tensor:
     """Return these channels of values and these of gates, (n_networks, 2 * n_used, ...)."""
-    return values.unflatten(1, (2, -1))[:, :, used].flatten(1, 2)
+    # Of one channel a half, flatten is a view with gaps, which the kernels do not read.
+    return values.unflatten(1, (2, -1))[:, :, used].flatten(1, 2).contiguous()
 
 
 def _among_both_halves(part: torch.Tensor, used: slice, whole: torch.Tensor) -> torch.Tensor:

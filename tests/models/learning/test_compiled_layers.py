@@ -51,7 +51,9 @@ def compare(function, leaves, scale, *, training):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("adds", [True, False])
-@pytest.mark.parametrize("used", [slice(None), slice(2), slice(2, None), slice(1, 4)], ids=str)
+@pytest.mark.parametrize(
+    "used", [slice(None), slice(2), slice(2, None), slice(1, 4), slice(1), slice(4, None)], ids=str
+)
 def test_a_gated_layer(size, training, adds, used):
     leaves, weight = [drawn(1, 3, 5, size, scale=4)], drawn(2, 3, 10, 5).detach()
     to_weight = []

@@ -42,7 +42,7 @@ def facts(fitted):
     return ending, [values.numpy().tobytes() for values in state.values()]
 
 
-@pytest.mark.parametrize("n_d", [4, 16])
+@pytest.mark.parametrize("n_d", [1, 4, 16])
 def test_a_network_does_not_depend_on_its_stack(n_d):
     whole = trained(range(8), n_d=n_d)
     assert len({facts(each)[0] for each in whole.values()}) > 1

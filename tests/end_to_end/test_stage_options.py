@@ -21,6 +21,7 @@ import yaml
 
 import pipeline.study.study
 from models.learning.options import ProcedureOptions
+from models.repetitions import repeated_stage
 from models.split import SplitOptions, split_table
 from pipeline.core.sections import part_of
 from pipeline.running.stage_options import READ_BY, READ_BY_MODEL, read_by
@@ -151,8 +152,10 @@ def modelled(repository, tmp_path_factory) -> list[Run]:
             read: set[str] = set()
             name = stage.__name__.rpartition(".")[2]
             # A journal is of one configuration: its key may hold more than is read.
-            keys = mock.patch.object(stage, "stage_key", return_value="key", create=True)
-            with recording(read), keys:
+            with recording(read), contextlib.ExitStack() as keys:
+                for module in (stage, repeated_stage):
+                    key = mock.patch.object(module, "stage_key", return_value="key", create=True)
+                    keys.enter_context(key)
                 plain(stage, **options)
             runs.append(Run(RULES.get(name, name), options.get("model"), config, read))
 

@@ -333,7 +333,7 @@ def _inferred(
         return values, None, f"{name} names the rows and is left out."
     read = read_numbers(values)
     if not read.wrong:
-        numbers = read.values
+        numbers = column_of_numbers(values, path, problems)  # which says how it read them
         codes = sorted(numbers.dropna().unique())
         few = len(codes) <= MOST_CODES and all(code.is_integer() for code in codes)
         written = tuple(str(code_text(code)) for code in codes) if few else ()

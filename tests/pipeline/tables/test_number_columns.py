@@ -8,6 +8,7 @@ import pytest
 from models.judging.predictions import read_predictions
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems
+from pipeline.study.described_columns import read_units
 from pipeline.tables.number_columns import column_of_numbers
 from tests.support.refusals import refusal
 
@@ -43,4 +44,15 @@ def test_predictions_that_are_judged_say_how_they_were_read(tmp_path, caplog, wr
     with caplog.at_level(logging.INFO):
         rows, _ = read_predictions(path, "dead", ["risk"])
     assert rows["risk"].tolist() == [0.5, 0.5]
+    assert ("is read as 0.5" in caplog.text) == (written == "0,5")
+
+
+@pytest.mark.parametrize("written", ["0,5", "0.5"])
+def test_a_table_without_a_dictionary_says_how_it_was_read(tmp_path, caplog, written):
+    path = tmp_path / "given.csv"
+    cells = [written, *(written.replace("5", str(digit)) for digit in range(1, 5))]
+    pd.DataFrame({"creatinine": cells}).to_csv(path, index=False)
+    with caplog.at_level(logging.INFO):
+        units = read_units(path)
+    assert units.table["creatinine"].tolist() == [0.5, 0.1, 0.2, 0.3, 0.4]
     assert ("is read as 0.5" in caplog.text) == (written == "0,5")

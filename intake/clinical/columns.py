@@ -251,7 +251,12 @@ def _unless_looked_at(
             where=f"{sheet.where}, column {shown(column.name)}",
             remedy="look at the column again; if it names nobody, write "
             f"{word} in place of {listing(given)}, or as a further --keep-column where that is the "
-            "word of another sheet's column",
+            "word of another sheet's column"
+            if linkage.clinical
+            # The key of this intake is lost with it, and with the key its words.
+            else "run the same command with --keep-column COLUMN without a word, look at the "
+            "column, and add the word that it prints then: words are those of a linkage, and none "
+            "has taken in a sheet yet",
             code="kept-column-stale",
         )
     kind, text = looks

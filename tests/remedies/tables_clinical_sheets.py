@@ -224,6 +224,7 @@ def other_texts(folder: Path) -> None:
     name = "Clinical sheet: a column of text is kept, and has other texts than those looked at"
     ward = Ward(folder)
     table = ward.rows(Note=[f"grade {n} of the score" for n in range(6)])
+    ward.table(table)
     told = refused(
         SECTION, name, lambda: ward.table(table, keep={"Note": ("2222",)}),
         "look at the column again; if it names nobody, write .* in place of 2222",

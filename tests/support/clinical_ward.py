@@ -75,6 +75,7 @@ class Ward:
         """Take in sheets, and remember what was proposed, as an intake does that ends well."""
         made = prepare(Asked(paths, **asked), self.matched, self.handover, self.linkage)
         self.linkage.proposed = shown(made.proposed, self.linkage)
+        self.linkage.clinical["clinical.csv"] = "digest"
         return made
 
     def table(self, *tables: pd.DataFrame, **asked: object) -> Clinical:

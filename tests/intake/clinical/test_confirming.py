@@ -140,3 +140,11 @@ def test_columns_of_one_name_in_two_sheets_are_kept_each_with_its_word(ward):
 def test_a_column_to_keep_that_no_sheet_has_is_refused(ward):
     with refusal("clinical-sheet-column-missing", StudyError, match="--keep-column must be"):
         ward.table(ward.rows(BMI=NUMBERS), keep={"Nota": ()})
+
+
+def test_the_word_of_another_linkage_is_refused_without_one_that_the_next_intake_forgets(ward):
+    table = ward.rows(Note=[f"grade {n} of the score" for n in range(6)])
+    with refusal("kept-column-stale", StudyError) as caught:
+        ward.table(table, keep={"Note": ("2222",)})
+    assert "--keep-column COLUMN without a word" in caught.value.remedy
+    assert not re.search(r"write \w{4} in place", caught.value.remedy)

@@ -299,11 +299,10 @@ def _remedy(text: str, one: _Cell | None, comma: Sign | None) -> str:
     if len(text) > MOST_SIGNS:
         return f"a number has at most {MOST_SIGNS} characters; write it with an exponent"
     if one is not None and one.comma is not None and comma in ("either", "both"):
-        alone = one.point is not None  # such a cell by itself means one number only
-        ways = [text.replace(",", "."), text.replace(",", "")]
-        if alone:
-            ways = ["".join(_digits(one, one.comma, one.point))]
-        return f"write {' or '.join(ways)}, whichever is meant"
+        # Only a comma between groups of three can mean either; other cells mean one number.
+        plain = "".join(_digits(one, one.comma, one.point))
+        ways = f"{text.replace(',', '.')} or {text.replace(',', '')}, whichever"
+        return f"write {ways if one.comma == 'either' else f'{plain}, if that'} is meant"
     if one is not None and one.point is not None:
         return "the column's points separate thousands in one cell and decimals in another"
     if re.match(r"[<>\u2264\u2265]", text):

@@ -176,3 +176,16 @@ def test_other_doors_refuse_such_numbers_too():
         parse_range("0|1e400")
     with pytest.raises(argparse.ArgumentTypeError, match="a number at least 0"):
         bounded_number("number", minimum=0)("1e-400")
+
+
+@pytest.mark.parametrize(
+    ("cells", "remedies"),
+    [
+        (["0,365", "0.5"], ["write 0.365, if that is meant"]),
+        (["14,6", "2.5"], ["write 14.6, if that is meant"]),
+        (["1,000,000", "5,5"], ["write 1000000, if that is meant", "write 5.5, if that is meant"]),
+        (["1,250"], ["write 1.250 or 1250, whichever is meant"]),
+    ],
+)
+def test_a_remedy_names_only_what_a_cell_can_mean(cells, remedies):
+    assert list(read_numbers(pd.Series(cells)).wrong.values()) == remedies

@@ -48,6 +48,8 @@ class Pupil:
         Epochs that were trained.
     stopped_early, diverged : bool
         How it ended; at the largest number of epochs if neither.
+    finite : bool
+        Whether the best epoch predicts every row that it learned from.
     """
 
     network: torch.nn.Module
@@ -63,6 +65,7 @@ class Pupil:
     epochs: int = 0
     stopped_early: bool = False
     diverged: bool = False
+    finite: bool = True
     best: float = field(default=-np.inf, repr=False)
     waited: int = field(default=0, repr=False)
 
@@ -95,7 +98,8 @@ class Stack:
         self.wiring = wiring_of(first)
         self.places = _places(first, self.wiring)
         self.small = max(self.places[name].stop for name in self.wiring.products)
-        states = [pupil.network.state_dict() for pupil in self.pupils]
+        # Their tensors are the networks' own memory.
+        states = self.states = [pupil.network.state_dict() for pupil in self.pupils]
         self.weights = torch.stack(
             [torch.cat([state[name].flatten() for name in self.places]) for state in states]
         )
@@ -236,11 +240,14 @@ class Stack:
 
     def dismiss(self, ended: np.ndarray) -> None:
         """Write the best epoch into the networks that have ended, and go on without them."""
-        for number in np.flatnonzero(ended):
+        leave = np.flatnonzero(ended)
+        self._look_at_risks(leave)
+        for number in leave:
             self._write(number)
         stay = np.flatnonzero(~ended)
         rows = torch.from_numpy(stay).to(self.weights.device)
         self.pupils = [self.pupils[number] for number in stay]
+        self.states = [self.states[number] for number in stay]
         self.rows = [self.rows[number] for number in stay]
         self.weights = self.weights[rows]
         self.moments = tuple(moment[rows] for moment in self.moments)
@@ -250,13 +257,27 @@ class Stack:
         if len(stay):
             self._settings()
 
+    def _look_at_risks(self, numbers: np.ndarray) -> None:
+        """Say of networks whether their best epoch predicts all rows that they learned from."""
+        some = torch.from_numpy(numbers).to(self.weights.device)
+        lengths = [self.rows[number].shape[1] for number in numbers]
+        longest = max(lengths) + -max(lengths) % ROWS_AT_ONCE
+        rows = [functional.pad(self.rows[n], (0, longest - self.rows[n].shape[1])) for n in numbers]
+        statistics = {name: values[some] for name, values in self.best[1].items()}
+        with torch.inference_mode():
+            weights = self._named(self.best[0][some])
+            found, _ = compute(self.wiring, weights, statistics, torch.stack(rows), training=False)
+            probabilities = torch.softmax(found, dim=1)
+            for number, length, own in zip(numbers, lengths, probabilities, strict=True):
+                self.pupils[number].finite = bool(torch.isfinite(own[:, :length]).all())
+
     def _write(self, number: int) -> None:
         weights, statistics = self.best
         state = self._named(weights[number])
         state |= {name: values[number] for name, values in statistics.items()}
-        network = self.pupils[number].network
         # What the library counts and never uses keeps its value.
-        network.load_state_dict(state, strict=False)
+        for name, value in state.items():
+            self.states[number][name].copy_(value)
 
 
 def train_together(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import warnings
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ MINIMAL_ROWS = 4
 
 STACKED_WIDTH = 600
 """Sum of the widths `n_d` of networks that are trained together: their working set fits a cache."""
+
+NOT_FINITE = "probabilities that are not finite"
 
 
 class TabNet(ClassifierMixin, BaseEstimator):
@@ -199,8 +202,10 @@ class TabNet(ClassifierMixin, BaseEstimator):
             with _divergence_named():
                 if self.attention:
                     self.feature_importances_ = self.network_.explained(X)
-                if not np.isfinite(self.predict_proba(X)).all():
-                    return _diverged("probabilities that are not finite")
+                # A stack has looked at the probabilities of its networks itself.
+                looked_at = self.engine == "stacked"
+                if not (looked_at or np.isfinite(self.predict_proba(X)).all()):
+                    return _diverged(NOT_FINITE)
         except DivergedError as error:
             return error
         return None
@@ -300,28 +305,29 @@ def _train_stack(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
     from models.learning.stacked_training import Pupil, train_together
 
     pupils = []
-    for each, X, y, X_valid, y_valid in lessons:
-        random = each.network_.begin(X, y, each.batch_size_)
-        pupils.append(
-            Pupil(
-                each.network_.network,
-                random,
-                *each.network_.tensors(X, y),
-                each.network_.tensors(X_valid, y_valid)[0],
-                (y_valid == each.classes_[1]).astype(int),
-                each.learning_rate,
-                each.weight_decay,
-                each.lambda_sparse,
+    with _nothing_collected():
+        for each, X, y, X_valid, y_valid in lessons:
+            random = each.network_.begin(X, y, each.batch_size_)
+            pupils.append(
+                Pupil(
+                    each.network_.network,
+                    random,
+                    *each.network_.tensors(X, y),
+                    each.network_.tensors(X_valid, y_valid)[0],
+                    (y_valid == each.classes_[1]).astype(int),
+                    each.learning_rate,
+                    each.weight_decay,
+                    each.lambda_sparse,
+                )
             )
-        )
     first = lessons[0].estimator
     train_together(pupils, first.batch_size_, first.max_epochs, first.patience)
     errors: list[DivergedError | None] = []
     for (each, *_), pupil in zip(lessons, pupils, strict=True):
         each.best_epoch_, each.epochs_ = pupil.best_epoch, pupil.epochs
         each.stopped_early_ = pupil.stopped_early
-        found = "a loss or gradient that is not finite"
-        errors.append(_diverged(found) if pupil.diverged else None)
+        found = "a loss or gradient that is not finite" if pupil.diverged else NOT_FINITE
+        errors.append(_diverged(found) if pupil.diverged or not pupil.finite else None)
     return errors
 
 
@@ -376,6 +382,18 @@ def _diverged(found: str) -> DivergedError:
         remedy="search smaller values of learning_rate",
         code="tabnet-diverged",
     )
+
+
+@contextlib.contextmanager
+def _nothing_collected():
+    """Look for no garbage meanwhile: a hundred new modules a network set it off again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from intake.clinical.arguments import asked_of, clinical_arguments
-from intake.clinical.confirming import shown
+from intake.clinical.check_words import shown
 from intake.clinical.preparing import prepare
 from intake.clinical.writing import WRITTEN as CLINICAL
 from intake.clinical.writing import (

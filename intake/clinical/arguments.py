@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from intake.clinical.confirming import kept_columns, pairs_word
+from intake.clinical.check_words import kept_columns, pairs_word
 from intake.clinical.joining import windows_of
 from pipeline.core.errors import StudyError
 
@@ -29,7 +29,7 @@ class Asked:
         the check words of the texts that somebody has looked at.
     pairs : str or None
         Number and check word of the rows that somebody has confirmed, which name and birth date
-        alone pair (`intake.clinical.confirming`).
+        alone pair (`intake.clinical.check_words`).
     """
 
     paths: tuple[Path, ...]

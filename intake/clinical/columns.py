@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from intake.clinical.agreement import PersonColumns
-from intake.clinical.confirming import column_word
+from intake.clinical.check_words import column_word
 from intake.clinical.days import Days, days_from, is_operation, read_days
 from intake.clinical.naming import parts_of
 from intake.clinical.sheets import Column, Sheet

@@ -25,6 +25,7 @@ from intake.clinical.agreement import (
     told_of,
 )
 from intake.clinical.by_person import Proposals, by_person
+from intake.clinical.check_words import Pair, check_word, is_confirmed
 from intake.clinical.columns import (
     Kept,
     Sorted,
@@ -33,7 +34,6 @@ from intake.clinical.columns import (
     operation_days,
     sort_columns,
 )
-from intake.clinical.confirming import Pair, check_word, is_confirmed
 from intake.clinical.days import days_from, one_day, read_days
 from intake.clinical.joining import (
     joined,

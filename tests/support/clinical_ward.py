@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from intake.clinical.arguments import Asked
-from intake.clinical.confirming import shown
+from intake.clinical.check_words import shown
 from intake.clinical.preparing import Clinical, prepare
 from intake.handover.pairing.matching import Matched, Row
 from intake.handover.people.linkage import Linkage

@@ -57,7 +57,7 @@ class Linkage:
     clinical : dict of str to str
         Digest of the clinical table that was made of the hospital's sheets.
     proposed : dict
-        What the last intake proposed by name and birth date (`intake.clinical.confirming`).
+        What the last intake proposed by name and birth date (`intake.clinical.check_words`).
     """
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))

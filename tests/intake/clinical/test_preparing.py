@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from intake.clinical.arguments import asked_of
-from intake.clinical.confirming import kept_columns
+from intake.clinical.check_words import kept_columns
 from intake.clinical.days import day_of_text, read_days
 from intake.clinical.headers import find_header
 from intake.clinical.joining import windows_of

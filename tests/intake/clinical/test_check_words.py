@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from intake.clinical.confirming import check_word, pairs_word
+from intake.clinical.check_words import check_word, pairs_word
 from intake.clinical.lines import LEFT_OUT
 from intake.handover.people.linkage import Linkage
 from pipeline.core.errors import StudyError

@@ -103,7 +103,7 @@ def warm(scan: Scan, folder: Path, rounds: int) -> Iterator[Row]:
         },
         rounds,
     )
-    yield faster("two readers, 512x512x120, warm", runs["fast"], runs["defaults"], 15, 25)
+    yield faster("two readers, 512x512x120, warm", runs["fast"], runs["defaults"], 25, 30)
     yield faster("the same against additionalInfo: false", runs["fast"], runs["lean"], 11, 18)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from models.learning.kernels import kernels
-from models.learning.products import Slopes
+from models.learning.products import ALL, Slopes
 from models.learning.torch_layers import BETAS, CLIPPED_NORM, HALF, TINY, Relaxation, Scale
 
 EPSILON = 1e-5
@@ -68,9 +68,8 @@ class Gated(torch.autograd.Function):
         narrow, before, *scale = (_of_each_half(each, used) for each in (weight, *rest))
         to_before, to_gain, to_shift = map(torch.empty_like, (before, *scale[:2]))
         slope = slope.contiguous()
-        whole = slope.shape[1] == x.shape[1]
-        to_x = torch.empty_like(x) if whole else torch.zeros_like(x)
-        to_added = (to_x if whole else torch.empty_like(slope)) if adds else None
+        to_x = torch.empty_like(x) if used == ALL else torch.zeros_like(x)
+        to_added = (to_x if used == ALL else torch.empty_like(slope)) if adds else None
         kernels().gate_backward(
             *map(_array, (before, slope)),
             context.training,
@@ -80,7 +79,7 @@ class Gated(torch.autograd.Function):
             None if to_added is None else _array(to_added),
         )
         context.slopes.add(context.name, to_before, x, used)
-        if adds and not whole:
+        if adds and used != ALL:
             to_x[:, used] = to_added
         to_x.baddbmm_(narrow.mT, to_before, beta=float(adds))
         gain = rest[1]
@@ -153,7 +152,7 @@ def gated(
     momentum: float,
     training: bool,
     adds: bool,
-    used: slice = slice(None),
+    used: slice = ALL,
 ) -> torch.Tensor:
     """Return what `torch_layers.gated` returns."""
     return Gated.apply(x, weight, name, slopes, *scale, momentum, training, adds, used)
@@ -206,7 +205,7 @@ def _of_each_half(values: torch.Tensor, used: slice) -> torch.Tensor:
 
 def _among_both_halves(part: torch.Tensor, used: slice, whole: torch.Tensor) -> torch.Tensor:
     """Return what `_of_each_half` has taken out of something like `whole`, among noughts."""
-    if part.shape == whole.shape:
+    if used == ALL:
         return part
     found = torch.zeros_like(whole)
     found.unflatten(1, (2, -1))[:, :, used] = part.unflatten(1, (2, -1))

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 import torch
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+ALL = slice(None)
+"""Every channel of a layer."""
+
 
 class Slopes:
     """Slopes of a stack's loss by the weights of its products.
@@ -26,9 +29,7 @@ class Slopes:
         self.places = places
         self.begun: set[str] = set()
 
-    def add(
-        self, name: str, slope: torch.Tensor, x: torch.Tensor, used: slice = slice(None)
-    ) -> None:
+    def add(self, name: str, slope: torch.Tensor, x: torch.Tensor, used: slice = ALL) -> None:
         """Add what one product with weight `name` brings.
 
         Parameters
@@ -43,7 +44,7 @@ class Slopes:
             Rows of the weight that bring something, of each half; `slope` has these alone.
         """
         place = self.places[name]
-        halves = (place,) if used == slice(None) else place.chunk(2, dim=1)
+        halves = (place,) if used == ALL else place.chunk(2, dim=1)
         if len(halves) == 2 and name not in self.begun:
             place.zero_()
         for half, part in zip(halves, slope.chunk(len(halves), dim=1), strict=True):

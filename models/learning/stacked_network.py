@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 
 from models.learning import compiled_layers, torch_layers
-from models.learning.products import Slopes, product
+from models.learning.products import ALL, Slopes, product
 from models.learning.torch_layers import normed
 
 
@@ -138,10 +138,10 @@ def compute(
         parts = [weights[f"{name}.{part}"] for part in ("weight", "bias")]
         return *parts, *(statistics[f"{name}.running_{part}"] for part in ("mean", "var"))
 
-    def gated(x: torch.Tensor, gates: tuple[Layer, ...], used: slice = slice(None)) -> torch.Tensor:
+    def gated(x: torch.Tensor, gates: tuple[Layer, ...], used: slice = ALL) -> torch.Tensor:
         for number, (name, norm) in enumerate(gates):
             of_layer = weights[name], name, slopes, scale(norm)
-            channels = used if number + 1 == len(gates) else slice(None)
+            channels = used if number + 1 == len(gates) else ALL
             x = layers.gated(x, *of_layer, momentum, training, number > 0, channels)
         return x
 

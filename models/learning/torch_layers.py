@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
-from models.learning.products import Slopes, product
+from models.learning.products import ALL, Slopes, product
 
 HALF = torch.tensor(0.5).sqrt().item()
 """Scale of the sum of a layer and what it adds: rounded to float32, as in the library."""
@@ -59,7 +59,7 @@ def gated(
     momentum: float,
     training: bool,
     adds: bool,
-    used: slice = slice(None),
+    used: slice = ALL,
 ) -> torch.Tensor:
     """Return a gated layer: half of its normalised channels, gated by the other half.
 
